@@ -1,0 +1,1 @@
+"""Plumbing without mathematics: tables, validation, seeds, parallel loops, results."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-__all__ = ["join_names", "missing_column_message"]
+__all__ = ["join_names", "missing_column_message", "plot_text"]
 
 
 def join_names(names: Sequence[object], limit: int = 6) -> str:
@@ -23,3 +23,10 @@ def missing_column_message(name: object, available: Sequence[str], argument: str
     )
     subject = f"{argument}: the table" if argument else "The table"
     return f"{subject} has no column {name!r}. {hint}"
+
+
+def plot_text(name: object, limit: int = 32) -> str:
+    """Make a name fit for a figure: one line, not too long, no mathematical typesetting."""
+    text = " ".join(str(name).split())
+    text = text if len(text) <= limit else text[: limit - 1] + "…"
+    return text.replace("$", r"\$")

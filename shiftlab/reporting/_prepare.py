@@ -1,7 +1,7 @@
 """How a raw table is understood before anything is computed: kinds, roles, what is set aside."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
@@ -88,6 +88,7 @@ def prepare(
     decision: str | None = None,
     sensitive_features: Any = None,
     kinds: Mapping[str, ColumnKind] | None = None,
+    exclude: Sequence[str] = (),
 ) -> Prepared:
     """Read a table and settle what each column is.
 
@@ -103,6 +104,8 @@ def prepare(
         Column name(s), or the features.
     kinds : mapping of str to str, optional
         Kinds that the caller knows better: "numeric" or "categorical".
+    exclude : sequence of str, default ()
+        Columns to leave out on request.
 
     Returns
     -------
@@ -119,11 +122,15 @@ def prepare(
     kinds = dict(kinds or {})
     labels, environment_columns = check_environment(environment, table)
     sensitive: list[Labels] = []
-    if sensitive_features is not None and split_columns_or_array(sensitive_features):
+    if sensitive_features is not None and _given(sensitive_features):
         sensitive, _ = check_sensitive_features(sensitive_features, table)
     table, notes = _settle_kinds(table, kinds)
     roles = _roles(table, environment_columns, outcome, decision, sensitive)
     reasons = _set_aside(table, labels, roles, set(kinds))
+    for name in exclude:
+        if roles[table[name].name] != "covariate":
+            raise InputError(f"exclude: column {name!r} is the {roles[name]}.")
+        reasons[name] = "excluded on request"
     columns = tuple(
         ColumnNote(
             name=column.name,
@@ -148,8 +155,7 @@ def prepare(
     return Prepared(table, covariates, labels, outcome, decision, tuple(sensitive), columns)
 
 
-def split_columns_or_array(features: Any) -> bool:
-    """Tell whether anything was given (an empty list of names counts as nothing)."""
+def _given(features: Any) -> bool:
     return bool(split_columns(features)) if isinstance(features, (str, list, tuple)) else True
 
 
@@ -182,9 +188,7 @@ def _roles(
     return roles
 
 
-def _settle_kinds(
-    table: Table, kinds: dict[str, ColumnKind]
-) -> tuple[Table, dict[str, str]]:
+def _settle_kinds(table: Table, kinds: dict[str, ColumnKind]) -> tuple[Table, dict[str, str]]:
     table = table.with_kinds(kinds)
     notes: dict[str, str] = {}
     columns = []

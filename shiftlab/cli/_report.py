@@ -1,0 +1,191 @@
+"""``shiftlab report``: compare the environments of a table and write a page and a document."""
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from shiftlab.reporting import ShiftReport
+
+__all__ = ["add_parser"]
+
+EPILOG = """\
+examples:
+  shiftlab report --example
+  shiftlab report hospital.csv --environment site --outcome readmitted
+  shiftlab report loans.parquet --environment region,year --outcome repaid \\
+      --decision approved --sensitive sex,ethnicity --reference "north / 2023"
+
+Several columns are joined by commas or named by repeating the option. The files report.html and
+report.json are written to the folder --out. Exit codes: 0 done, 2 usage or input error,
+70 internal error.
+"""
+
+
+def add_parser(verbs: Any) -> None:
+    """Add the verb to the command line.
+
+    Parameters
+    ----------
+    verbs : argparse subparsers
+        Where the verb is added.
+    """
+    parser = verbs.add_parser(
+        "report",
+        help="compare the environments of a table: what changed, how much, for whom",
+        description="Compare the environments of a table: what changed, how much, for whom.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("table", nargs="?", metavar="TABLE", help="CSV (also .gz) or Parquet file")
+    parser.add_argument("--example", action="store_true", help="use the simulated table 'lending'")
+    _add_columns(parser.add_argument_group("columns"))
+    _add_reading(parser.add_argument_group("reading the table"))
+    _add_statistics(parser.add_argument_group("statistics"))
+    parser.add_argument("--out", default=".", metavar="DIR", help="folder to write to (default: .)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar, no summary")
+    parser.add_argument("--debug", action="store_true", help="show a traceback on errors")
+
+
+def _add_columns(group: Any) -> None:
+    def several(name: str, metavar: str, text: str) -> None:
+        group.add_argument(name, action="append", default=[], metavar=metavar, help=text)
+
+    several("--environment", "COL[,COL]", "where a row comes from: site, state, year, ...")
+    group.add_argument("--outcome", metavar="COL", help="what a model would predict")
+    group.add_argument("--decision", metavar="COL", help="the decision taken, 1 = favourable")
+    several("--sensitive", "COL[,COL]", "protected attributes")
+    group.add_argument("--reference", metavar="LABEL", help="environment to compare with")
+    group.add_argument("--pos-label", metavar="VALUE", help="the favourable decision, if not 1")
+    group.add_argument("--outcome-pos-label", metavar="VALUE", help="the good outcome, if not 1")
+    several("--exclude", "COL[,COL]", "columns to leave out (parts of the outcome, ...)")
+    several("--numeric", "COL[,COL]", "columns to read as numbers")
+    several("--categorical", "COL[,COL]", "columns to read as categories")
+
+
+def _add_reading(group: Any) -> None:
+    group.add_argument(
+        "--missing", action="append", default=[], metavar="TEXT", help="cell that means missing"
+    )
+    group.add_argument("--encoding", default="utf-8", help="of a CSV file (default: utf-8)")
+
+
+def _add_statistics(group: Any) -> None:
+    group.add_argument(
+        "--correction", choices=("bh", "holm"), default="bh", help="of p-values (default: bh)"
+    )
+    group.add_argument("--alpha", type=float, default=0.05, help="significance level (0.05)")
+    group.add_argument("--resamples", type=int, default=199, help="permutations (default: 199)")
+    group.add_argument("--max-rows", type=int, default=40_000, help="for models (default: 40000)")
+    group.add_argument(
+        "--min-count", type=int, default=10, help="suppress smaller groups (default: 10)"
+    )
+    group.add_argument("--seed", type=int, default=0, help="seed (default: 0)")
+    group.add_argument("--jobs", type=int, default=None, help="parallel workers (default: 1)")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Make the report and write it.
+
+    Parameters
+    ----------
+    options : Namespace
+        The parsed command line.
+
+    Raises
+    ------
+    InputError
+        If the table or an option is not usable.
+    """
+    from shiftlab.reporting import Source, shift_report
+
+    frame, source = _example(options) if options.example else _read(options)
+    names = [str(name) for name in frame.columns]
+    report = shift_report(
+        frame,
+        _columns(options.environment, names),
+        outcome=options.outcome,
+        decision=options.decision,
+        sensitive_features=_columns(options.sensitive, names) or None,
+        reference=options.reference,
+        source=Source(command=options.command, **source),
+        **_settings(options, names),
+    )
+    _write(report, options)
+
+
+def _settings(options: argparse.Namespace, names: list[str]) -> dict[str, Any]:
+    kinds = dict.fromkeys(_columns(options.numeric, names), "numeric")
+    kinds |= dict.fromkeys(_columns(options.categorical, names), "categorical")
+    return {
+        "pos_label": options.pos_label,
+        "outcome_pos_label": options.outcome_pos_label,
+        "exclude": _columns(options.exclude, names),
+        "kinds": kinds,
+        "correction": options.correction,
+        "alpha": options.alpha,
+        "n_resamples": options.resamples,
+        "max_rows": options.max_rows,
+        "min_count": options.min_count,
+        "random_state": options.seed,
+        "n_jobs": options.jobs,
+        "progress": not options.quiet,
+    }
+
+
+def _read(options: argparse.Namespace) -> "tuple[pd.DataFrame, dict[str, str]]":
+    from pathlib import Path
+
+    from shiftlab._core.files import read_table, sha256_of_file
+    from shiftlab.exceptions import InputError
+
+    if options.table is None:
+        raise InputError("name a table (CSV or Parquet), or try it with --example.")
+    if not options.environment:
+        raise InputError(
+            "--environment is needed: the column that tells where each row comes from."
+        )
+    frame = read_table(options.table, missing=options.missing, encoding=options.encoding)
+    source = {
+        "name": Path(options.table).name,
+        "sha256": sha256_of_file(options.table),
+        "sha256_of": "the file",
+    }
+    return frame, source
+
+
+def _example(options: argparse.Namespace) -> "tuple[pd.DataFrame, dict[str, str]]":
+    from shiftlab.datasets import load_lending
+    from shiftlab.exceptions import InputError
+
+    if options.table is not None:
+        raise InputError("--example brings its own table; leave TABLE out.")
+    options.environment = options.environment or ["region"]
+    options.outcome = options.outcome or "repaid"
+    options.decision = options.decision or "approved"
+    options.sensitive = options.sensitive or ["sex"]
+    frame = load_lending().frame
+    return frame, {"name": "lending (simulated example)"}
+
+
+def _columns(words: list[str], names: list[str]) -> list[str]:
+    """Split words at commas, unless a word with commas is itself the name of a column."""
+    chosen: list[str] = []
+    for word in words:
+        chosen += [word] if word in names else [part.strip() for part in word.split(",")]
+    return list(dict.fromkeys(chosen))
+
+
+def _write(report: "ShiftReport", options: argparse.Namespace) -> None:
+    from shiftlab.exceptions import InputError
+
+    try:
+        html, document = report.write(options.out)
+    except OSError as error:
+        raise InputError(f"--out: cannot write to '{options.out}': {error.strerror}.") from error
+    if not options.quiet:
+        print("\n".join(f"- {finding}" for finding in report.findings))
+    print(f"wrote {html} and {document}", file=sys.stderr if options.quiet else sys.stdout)

@@ -1,0 +1,6 @@
+"""Reports: sections over results, canonical JSON, self-contained HTML."""
+
+from shiftlab.reporting._options import Source
+from shiftlab.reporting._report import ShiftReport, shift_report
+
+__all__ = ["ShiftReport", "Source", "shift_report"]

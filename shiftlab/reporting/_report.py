@@ -1,0 +1,268 @@
+"""`shift_report`: what changed between environments, how much, and for whom."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from shiftlab._core.progress import progress_ticker
+from shiftlab._core.results import canonical_json, to_plain
+from shiftlab.reporting._comparison import distances_section, shifts_section
+from shiftlab.reporting._fairness import fairness_section
+from shiftlab.reporting._options import ReportOptions, Source, read_options
+from shiftlab.reporting._outcome import outcome_section
+from shiftlab.reporting._overview import overview_section
+from shiftlab.reporting._page import render_page
+from shiftlab.reporting._prepare import Prepared, prepare
+from shiftlab.reporting._provenance import provenance_section, table_fingerprint
+from shiftlab.reporting._sections import Section
+
+__all__ = ["SCHEMA", "ShiftReport", "shift_report"]
+
+SCHEMA = "shiftlab.shift_report/1"
+
+
+@dataclass(frozen=True, repr=False)
+class ShiftReport:
+    """A finished report.
+
+    Attributes
+    ----------
+    sections : tuple of Section
+        In reading order; each carries its data, findings and figures.
+
+    Examples
+    --------
+    >>> from shiftlab.datasets import load_lending
+    >>> from shiftlab.reporting import shift_report
+    >>> report = shift_report(load_lending().frame, environment="region")
+    >>> report.to_dict()["overview"]["n_environments"]
+    6
+    """
+
+    sections: tuple[Section, ...]
+
+    @cached_property
+    def findings(self) -> tuple[str, ...]:
+        """The sentences of the summary."""
+        return tuple(finding for section in self.sections for finding in section.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the whole report as JSON types; sections that were not asked for are None."""
+        document: dict[str, Any] = {"schema": SCHEMA, "outcome": None, "fairness": None}
+        document |= {section.key: section.data for section in self.sections}
+        document["findings"] = list(self.findings)
+        return document
+
+    def to_json(self, *, indent: int | None = 1) -> str:
+        """Return canonical JSON: sorted keys, no NaN."""
+        return canonical_json(self.to_dict(), indent=indent)
+
+    def to_html(self) -> str:
+        """Return one self-contained HTML page."""
+        return render_page(self.to_dict(), self.sections)
+
+    def write(self, folder: str | Path) -> tuple[Path, Path]:
+        """Write ``report.html`` and ``report.json`` into a folder, which is made if needed.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Where to write.
+
+        Returns
+        -------
+        html, json : Path
+            The two files.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        html, document = folder / "report.html", folder / "report.json"
+        document.write_text(self.to_json() + "\n", encoding="utf-8")
+        html.write_text(self.to_html(), encoding="utf-8")
+        return html, document
+
+    def __repr__(self) -> str:
+        lines = "\n".join(f"  - {finding}" for finding in self.findings)
+        return f"ShiftReport\n{lines}"
+
+    def _repr_html_(self) -> str:
+        """Show the page inside a notebook, apart from the notebook's own styles."""
+        from markupsafe import escape
+
+        return (
+            f'<iframe srcdoc="{escape(self.to_html())}" sandbox '
+            'style="width:100%;height:720px;border:1px solid #d9e0e7"></iframe>'
+        )
+
+
+def shift_report(
+    data: Any,
+    environment: Any,
+    *,
+    outcome: str | None = None,
+    decision: str | None = None,
+    sensitive_features: Any = None,
+    reference: Any = None,
+    **options: Any,
+) -> ShiftReport:
+    """Compare the environments of a table: what changed, how much, and for whom.
+
+    Parameters
+    ----------
+    data : data frame of shape (n_rows, n_columns)
+        pandas, polars or pyarrow; also a mapping of columns or an array.
+    environment : str, sequence of str, or array of shape (n_rows,)
+        The environment of each row: a column, several columns (their combinations), or labels.
+    outcome : str, optional
+        Column that a model would predict; adds covariate shift against concept shift.
+    decision : str, optional
+        Column with the decision that was taken, 1 = favourable unless `pos_label` says otherwise;
+        adds selection rates and fairness measures together with `sensitive_features`.
+    sensitive_features : str, sequence of str, or array, optional
+        Protected attributes.
+    reference : label, optional
+        Environment that the others are compared with; by default each is compared with the rest.
+    **options
+        Any of the options below.
+
+    Returns
+    -------
+    ShiftReport
+
+    Other Parameters
+    ----------------
+    pos_label, outcome_pos_label : label, optional
+        The favourable decision and the positive outcome, where they are not coded 0/1.
+    exclude : sequence of str, default ()
+        Columns to leave out, for instance parts of the outcome.
+    kinds : mapping of str to {"numeric", "categorical"}, optional
+        Kinds of columns that would be guessed wrongly.
+    correction : {"bh", "holm"}, default "bh"
+        Adjustment of the p-values over all columns and environments.
+    alpha : float, default 0.05
+        Significance level.
+    confidence_level : float, default 0.95
+        Level of the intervals.
+    n_resamples : int, default 199
+        Permutations behind each Monte-Carlo p-value.
+    max_rows : int, default 40000
+        Rows used where the cost grows faster than the rows (models, distances between rows); a
+        seeded sample is drawn beyond it, and its size is reported.
+    min_count : int, default 10
+        Groups with fewer rows are suppressed in the fairness section.
+    random_state : int, default 0
+        Seed; the same seed gives the same report for any `n_jobs`.
+    n_jobs : int, optional
+        Workers, as in joblib.
+    progress : bool or callable, default False
+        True draws a progress bar; a callable gets (done, total, description).
+    source : Source, optional
+        File, hash and command for the provenance.
+
+    Raises
+    ------
+    InputError
+        If a column is missing, an environment or sensitive feature has missing labels, roles
+        collide, or nothing is left to compare.
+
+    Examples
+    --------
+    >>> from shiftlab.datasets import load_lending
+    >>> from shiftlab.reporting import shift_report
+    >>> report = shift_report(load_lending().frame, environment="region", reference="north")
+    >>> report.to_dict()["schema"]
+    'shiftlab.shift_report/1'
+    """
+    settings = read_options(options)
+    started, clock = datetime.now(UTC), _Clock()
+    prepared = prepare(
+        data,
+        environment,
+        outcome=outcome,
+        decision=decision,
+        sensitive_features=sensitive_features,
+        kinds=settings.kinds,
+        exclude=settings.exclude,
+    )
+    if reference is not None:
+        reference = prepared.environment.categories[prepared.environment.index(reference)]
+    builders: list[tuple[str, Callable[[], Section]]] = [
+        ("overview", lambda: overview_section(prepared)),
+        ("shifts", lambda: shifts_section(prepared, reference, settings)),
+        ("distances", lambda: distances_section(prepared, settings)),
+    ]
+    if outcome is not None:
+        builders.append(("outcome", lambda: outcome_section(prepared, reference, settings)))
+    if decision is not None:
+        builders.append(("fairness", lambda: fairness_section(prepared, settings)))
+    sections = _run(builders, settings, clock)
+    provenance = provenance_section(
+        source=to_plain(settings.source or _describe_source(data, prepared)),
+        options=_recorded_options(prepared, reference, settings),
+        rows=_rows(prepared, sections),
+        started=started,
+        seconds=clock.seconds,
+    )
+    return ShiftReport((*sections, provenance))
+
+
+class _Clock:
+    """Wall time of each section."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+        self.seconds: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.seconds[name] = now - self._last
+        self._last = now
+
+
+def _run(
+    builders: list[tuple[str, Callable[[], Section]]], settings: ReportOptions, clock: _Clock
+) -> list[Section]:
+    sections = []
+    clock.lap("reading")
+    with progress_ticker(len(builders), "report", settings.progress) as ticker:
+        for name, build in builders:
+            ticker.step(0, name)
+            sections.append(build())
+            clock.lap(name)
+            ticker.step()
+    return sections
+
+
+def _describe_source(data: Any, prepared: Prepared) -> Source:
+    kind = type(data)
+    return Source(
+        name=f"{kind.__module__.split('.')[0]}.{kind.__name__}",
+        sha256=table_fingerprint(prepared.table),
+        sha256_of="the table's names, kinds and values",
+    )
+
+
+def _recorded_options(
+    prepared: Prepared, reference: Any, settings: ReportOptions
+) -> dict[str, Any]:
+    roles = {
+        "environment": prepared.environment.name,
+        "outcome": prepared.outcome,
+        "decision": prepared.decision,
+        "sensitive_features": [labels.name for labels in prepared.sensitive],
+        "reference": None if reference is None else str(reference),
+    }
+    return to_plain(roles | settings.recorded())
+
+
+def _rows(prepared: Prepared, sections: list[Section]) -> dict[str, Any]:
+    aside = [
+        {"section": section.title, **item}
+        for section in sections
+        for item in section.data.get("rows_set_aside", [])
+    ]
+    return {"read": prepared.table.n_rows, "used": prepared.table.n_rows, "set_aside": aside}

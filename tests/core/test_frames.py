@@ -1,0 +1,136 @@
+"""Tables of any library become the same typed columns."""
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from shiftlab._core.frames import as_table, encode_labels
+from shiftlab.exceptions import ColumnNotFoundError, InputError
+
+DATA = {
+    "number": [1.5, None, 3.0],
+    "whole": [3, 1, 2],
+    "text": ["b", None, "a"],
+    "flag": [True, False, True],
+    "date": [dt.date(2020, 1, 1), dt.date(2020, 1, 3), dt.date(2020, 1, 2)],
+}
+
+
+def frames():
+    polars = pl.DataFrame(DATA, strict=False)
+    pandas = pd.DataFrame(DATA)
+    nullable = pandas.convert_dtypes()
+    nullable["date"] = pd.to_datetime(pandas["date"])
+    return {
+        "polars": polars,
+        "arrow": polars.to_arrow(),
+        "pandas": pandas,
+        "nullable": nullable,
+        "pyarrow-backed": polars.to_pandas(use_pyarrow_extension_array=True),
+    }
+
+
+@pytest.mark.parametrize("library", list(frames()))
+def test_every_library_gives_the_same_table(library):
+    table = as_table(frames()[library])
+    assert [c.kind for c in table] == ["numeric", "numeric", "categorical", "boolean", "datetime"]
+    np.testing.assert_array_equal(table["number"].values, [1.5, np.nan, 3.0])
+    np.testing.assert_array_equal(table["whole"].values, [3, 1, 2])
+    assert table["whole"].integral
+    assert table["text"].categories == ("a", "b")
+    np.testing.assert_array_equal(table["text"].values, [1, -1, 0])
+    np.testing.assert_array_equal(table["flag"].values, [1, 0, 1])
+    np.testing.assert_array_equal(np.diff(table["date"].values), [2, -1])
+
+
+def test_input_is_not_changed():
+    frame = pd.DataFrame({"a": [1.0, np.nan], "b": ["x", "y"]})
+    before = frame.copy(deep=True)
+    table = as_table(frame)
+    table["a"].values[0] = 99
+    pd.testing.assert_frame_equal(frame, before)
+
+
+def test_missing_marks_of_all_kinds():
+    frame = pd.DataFrame(
+        {
+            "nullable boolean": pd.array([True, None, False], dtype="boolean"),
+            "nullable integer": pd.array([1, None, 3], dtype="Int64"),
+            "category": pd.Categorical(["u", None, "v"], categories=["v", "u", "never"]),
+            "stamp": pd.to_datetime(["2020-01-01", None, "2020-01-02"]),
+        }
+    )
+    table = as_table(frame)
+    for column in table:
+        np.testing.assert_array_equal(column.missing, [False, True, False])
+    assert table["category"].categories == ("u", "v")
+
+
+def test_mixed_types_are_read_as_text_and_noted():
+    table = as_table(pd.DataFrame({"mixed": [1, "x", 2.5, None]}))
+    assert table["mixed"].categories == ("1", "2.5", "x")
+    assert "mixed" in table["mixed"].note
+
+
+def test_arrays_get_names():
+    table = as_table(np.arange(6).reshape(3, 2))
+    assert table.names == ("x0", "x1")
+    assert as_table(np.arange(3)).names == ("x0",)
+    assert as_table(np.eye(2), columns=["u", "v"]).names == ("u", "v")
+
+
+def test_missing_column_names_the_nearest():
+    with pytest.raises(ColumnNotFoundError, match="Did you mean 'income'"):
+        as_table({"income": np.arange(3)})["Incme"]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (pd.DataFrame({"a": [1.0, np.inf]}), "infinite"),
+        (pd.DataFrame({"a": []}), "no rows"),
+        (pd.DataFrame(), "no columns"),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), "repeated"),
+        (pd.DataFrame({"a": [[1], [2]]}), "cannot be labels"),
+        (np.zeros((2, 2, 2)), "shape"),
+        ({"a": np.arange(2), "b": np.arange(3)}, "differ in length"),
+        (np.array([1 + 2j]), "complex"),
+    ],
+)
+def test_unusable_tables_say_why(data, message):
+    with pytest.raises(InputError, match=message):
+        as_table(data)
+
+
+def test_labels_are_coded_in_sorted_order_whatever_the_rows():
+    codes, labels = encode_labels(np.array(["b", "a", None, "b"], dtype=object), "y")
+    assert labels == ("a", "b")
+    np.testing.assert_array_equal(codes, [1, 0, -1, 1])
+    codes, labels = encode_labels(np.array([10, 2, 10]), "y")
+    assert labels == (2, 10)
+    codes, labels = encode_labels(np.array([2, "b"], dtype=object), "y")
+    assert labels == (2, "b")
+
+
+def test_kinds_can_be_overridden():
+    table = as_table({"code": np.array([3, 1, 3]), "text": np.array(["a", "b", "a"])})
+    as_codes = table.with_kinds({"code": "categorical"})["code"]
+    assert as_codes.categories == (1, 3)
+    np.testing.assert_array_equal(as_codes.values, [1, 0, 1])
+    back = table.with_kinds({"code": "categorical"}).with_kinds({"code": "numeric"})["code"]
+    np.testing.assert_array_equal(back.values, [3, 1, 3])
+    with pytest.raises(InputError, match="not numbers"):
+        table.with_kinds({"text": "numeric"})
+
+
+def test_select_drop_take_and_labels():
+    table = as_table({"a": np.arange(4), "b": np.array(["x", "y", "x", "y"])})
+    assert table.select(["b"]).names == ("b",)
+    assert table.drop(["b"]).names == ("a",)
+    rows = table.take(np.array([True, False, True, False]))
+    assert len(rows) == 2
+    assert list(rows["b"].labels()) == ["x", "x"]
+    np.testing.assert_array_equal(table.numbers(), np.arange(4)[:, None])

@@ -1,0 +1,112 @@
+"""Seeds, parallel loops, progress, results, optional imports."""
+
+import json
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from shiftlab._core.names import join_names, missing_column_message, plot_text
+from shiftlab._core.optional import import_optional, is_installed
+from shiftlab._core.parallel import parallel_map, seeded_map
+from shiftlab._core.progress import track
+from shiftlab._core.random import as_generator, as_seed_sequence, spawn_seeds
+from shiftlab._core.results import Result, canonical_json, to_plain
+from shiftlab.exceptions import InputError, MissingDependencyError
+
+
+def draw(scale, seed):
+    return scale * np.random.default_rng(seed).random(3)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_seeded_map_does_not_depend_on_workers(n_jobs):
+    tasks = [(float(i),) for i in range(7)]
+    expected = [draw(*t, seed) for t, seed in zip(tasks, spawn_seeds(3, 7), strict=True)]
+    found = seeded_map(draw, tasks, random_state=3, n_jobs=n_jobs)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_children_do_not_depend_on_their_number():
+    few, many = spawn_seeds(1, 2), spawn_seeds(1, 5)
+    assert [s.spawn_key for s in few] == [s.spawn_key for s in many[:2]]
+
+
+def test_every_kind_of_random_state_is_reproducible():
+    sequence = np.random.SeedSequence(5)
+    first, second = as_generator(sequence).random(), as_generator(sequence).random()
+    assert first == second
+    assert sequence.n_children_spawned == 0
+    assert (
+        as_generator(np.random.RandomState(2)).random()
+        == as_generator(np.random.RandomState(2)).random()
+    )
+    generator = np.random.default_rng(0)
+    assert as_seed_sequence(generator).entropy != as_seed_sequence(generator).entropy
+    for bad in (-1, "a", 1.5, True):
+        with pytest.raises(InputError, match="random_state"):
+            as_seed_sequence(bad)
+
+
+def test_progress_reports_every_step():
+    seen = []
+    found = parallel_map(abs, [(-1,), (-2,)], progress=lambda *step: seen.append(step))
+    assert found == [1, 2]
+    assert [step[:2] for step in seen] == [(1, 2), (2, 2)]
+
+
+def test_progress_bar_goes_to_standard_error(capsys):
+    assert list(track(range(3), 3, "counting", progress=True)) == [0, 1, 2]
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "counting" in captured.err
+
+
+def test_plain_types_have_no_nan():
+    value = {
+        "nan": np.float64("nan"),
+        "array": np.array([[1.0, np.inf]]),
+        1: (np.int64(2), np.bool_(True)),
+        "date": date(2020, 1, 2),
+        "stamp": np.datetime64("2020-01-02"),
+    }
+    assert to_plain(value) == {
+        "nan": None,
+        "array": [[1.0, None]],
+        "1": [2, True],
+        "date": "2020-01-02",
+        "stamp": "2020-01-02",
+    }
+    assert json.loads(canonical_json(value))["array"] == [[1.0, None]]
+    assert canonical_json({"b": 1, "a": 2}) == '{"a":2,"b":1}'
+
+
+@dataclass(frozen=True)
+class Measured(Result):
+    name: str
+    value: float
+    table: np.ndarray
+
+
+def test_results_share_their_shape():
+    result = Measured("<b>", float("nan"), np.arange(2))
+    assert result.to_dict() == {"name": "<b>", "value": None, "table": [0, 1]}
+    assert isinstance(result.to_frame(), pd.DataFrame)
+    assert "&lt;b&gt;" in result._repr_html_()
+    assert json.loads(result.to_json(indent=1)) == result.to_dict()
+
+
+def test_optional_import_names_the_extra():
+    assert is_installed("numpy")
+    assert import_optional("json", extra="x", purpose="This") is json
+    with pytest.raises(MissingDependencyError, match=r"shiftlab\[torch\]"):
+        import_optional("no_such_library_at_all", extra="torch", purpose="The GPU path")
+
+
+def test_names_in_messages_and_figures():
+    assert join_names(list("abcdefgh"), 2) == "'a', 'b' and 6 more"
+    assert "Its columns are: 'a', 'b'" in missing_column_message("zzz", ["a", "b"])
+    assert plot_text("a\n$x_1$\t<b>") == r"a \$x_1\$ <b>"
+    assert len(plot_text("x" * 100)) == 32

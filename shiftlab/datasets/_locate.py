@@ -1,0 +1,158 @@
+"""Find a registered file: local folders first, then a download, every byte checked by SHA-256.
+
+No folder is created before a download has something to store, and the network is touched only
+where the registry knows both the address and the checksum of the original.
+"""
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+from shiftlab._core.optional import import_optional
+from shiftlab.datasets._registry import Download, Entry, FileEntry
+from shiftlab.exceptions import DataNotFoundError
+
+__all__ = ["find_local", "is_offline", "locate", "search_folders", "user_cache"]
+
+DATA_VARIABLE = "SHIFTLAB_DATA"
+OFFLINE_VARIABLE = "SHIFTLAB_OFFLINE"
+
+#: Checksums already computed in this process, by path, modification time and size.
+_checksums: dict[tuple[str, int, int], str] = {}
+
+
+def user_cache() -> Path:
+    """Return the folder of downloaded files on this platform, without creating it."""
+    home = Path.home()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local")) / "shiftlab"
+    if sys.platform == "darwin":
+        return home / "Library" / "Caches" / "shiftlab"
+    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "shiftlab"
+
+
+def is_offline() -> bool:
+    """Tell whether the environment forbids downloads."""
+    return os.environ.get(OFFLINE_VARIABLE, "").strip().lower() not in ("", "0", "false", "no")
+
+
+def search_folders(data_home: str | os.PathLike[str] | None) -> tuple[Path, ...]:
+    """Return the folders that may hold data sets, in the order of the search."""
+    named = [data_home, os.environ.get(DATA_VARIABLE) or None]
+    given = [Path(folder).expanduser() for folder in named if folder is not None]
+    return tuple(dict.fromkeys([*given, user_cache()]))
+
+
+def find_local(info: Entry, filename: str, data_home: str | os.PathLike[str] | None) -> Path | None:
+    """Return the first local file of that name, unchecked, or None."""
+    for folder in search_folders(data_home):
+        path = folder / info.folder / filename
+        if path.is_file():
+            return path
+    return None
+
+
+def locate(
+    info: Entry,
+    file: FileEntry,
+    *,
+    data_home: str | os.PathLike[str] | None = None,
+    verify: bool = True,
+) -> tuple[Path, Download | None]:
+    """Find a file of a data set, downloading its original if need be.
+
+    Parameters
+    ----------
+    info : Entry
+        The data set.
+    file : FileEntry
+        The file.
+    data_home : path, optional
+        Folder searched first; a download is stored there.
+    verify : bool, default True
+        Compare local files with the registered checksum. Downloads are always compared.
+
+    Returns
+    -------
+    path : Path
+        The file.
+    download : Download or None
+        None if the path is the registered file; otherwise the path is the original, still to be
+        prepared as described there.
+
+    Raises
+    ------
+    DataNotFoundError
+        If the file is nowhere, may not be downloaded, or is not the registered one.
+    """
+    path = find_local(info, file.name, data_home)
+    if path is not None:
+        if verify:
+            _check(info, path, file.sha256)
+        return path, None
+    if file.download is None:
+        raise DataNotFoundError(_absent(info, file, data_home))
+    path = find_local(info, file.download.filename, data_home)
+    if path is not None:
+        if verify:
+            _check(info, path, file.download.sha256)
+        return path, file.download
+    if is_offline():
+        reason = (
+            f" {OFFLINE_VARIABLE} is set, so it was not downloaded from {file.download.url}: "
+            "unset it to allow that."
+        )
+        raise DataNotFoundError(_absent(info, file, data_home) + reason)
+    return _download(info, file, file.download, data_home), file.download
+
+
+def _absent(info: Entry, file: FileEntry, data_home: str | os.PathLike[str] | None) -> str:
+    folders = "; ".join(str(folder / info.folder) for folder in search_folders(data_home))
+    return (
+        f"Data set {info.name!r}: the file {file.name!r} ({file.bytes:,} bytes, sha256 "
+        f"{file.sha256}) was not found. Folders searched: {folders}. Put the file into one of "
+        f"them, or name the folder that holds '{info.folder}/{file.name}' by data_home= or by the "
+        f"environment variable {DATA_VARIABLE}. Source: {info.source}"
+    )
+
+
+def _check(info: Entry, path: Path, expected: str) -> None:
+    found = _sha256(path)
+    if found != expected:
+        raise DataNotFoundError(
+            f"Data set {info.name!r}: {path} is not the registered file. Its sha256 is {found}, "
+            f"expected {expected}. Replace the file, or pass verify=False to read it as it is."
+        )
+
+
+def _sha256(path: Path) -> str:
+    stat = path.stat()
+    key = (str(path.resolve()), stat.st_mtime_ns, stat.st_size)
+    if key not in _checksums:
+        with path.open("rb") as stream:
+            _checksums[key] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return _checksums[key]
+
+
+def _download(
+    info: Entry,
+    file: FileEntry,
+    download: Download,
+    data_home: str | os.PathLike[str] | None,
+) -> Path:
+    pooch = import_optional("pooch", extra="data", purpose=f"Downloading data set {info.name!r}")
+    root = user_cache() if data_home is None else Path(data_home).expanduser()
+    try:
+        stored = pooch.retrieve(
+            url=download.url,
+            known_hash=f"sha256:{download.sha256}",
+            fname=download.filename,
+            path=root / info.folder,
+        )
+    except (OSError, ValueError) as error:
+        # pooch reports a wrong checksum as ValueError and the network as OSError.
+        raise DataNotFoundError(
+            f"{_absent(info, file, data_home)} Downloading it from {download.url} failed: {error}"
+        ) from error
+    return Path(stored)

@@ -257,8 +257,6 @@ def _read_series(key: str, series: Any, name: str) -> Column:
     if dtype.is_temporal() and dtype not in (nw.Duration, nw.Time):
         days = series.cast(nw.Datetime("us")).dt.timestamp("us").cast(nw.Float64)
         return Column(key, "datetime", _as_float(days, key, name) / 86_400e6)
-    if dtype == nw.Categorical or isinstance(dtype, nw.Enum):
-        series = series.cast(nw.String)
     return _read_array(key, series.to_numpy(), name)
 
 

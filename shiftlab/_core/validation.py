@@ -98,7 +98,7 @@ def check_environment(
 
     Parameters
     ----------
-    environment : str, sequence of str, or array of shape (n_rows,)
+    environment : str, sequence of str, array of shape (n_rows,), or Labels
         The name of a column of `table`, several names (their combinations become the labels), or
         the labels themselves.
     table : Table, optional
@@ -121,17 +121,15 @@ def check_environment(
     InputError
         If labels are missing, too few, or of the wrong length.
     """
-    columns, used = _label_columns(environment, table, "environment")
     n_rows = table.n_rows if table is not None else n_rows
-    for column in columns:
-        check_length(column.values, n_rows, "environment")
-        n_missing = int(column.missing.sum())
-        if n_missing:
-            raise InputError(
-                f"environment: column {column.name!r} has {n_missing} missing label(s). "
-                "Give these rows a label of their own (for instance 'unknown') or remove them."
-            )
-    labels = combine_labels(columns)
+    if isinstance(environment, Labels):
+        check_length(environment.codes, n_rows, "environment")
+        labels, used = environment, []
+    else:
+        columns, used = _label_columns(environment, table, "environment")
+        for column in columns:
+            _check_environment_column(column, n_rows)
+        labels = combine_labels(columns)
     if len(labels) < minimum:
         raise InputError(
             f"environment: {labels.name!r} has {len(labels)} distinct label(s), "
@@ -147,8 +145,8 @@ def check_sensitive_features(
 
     Parameters
     ----------
-    sensitive_features : str, sequence of str, array of shape (n_rows,) or (n_rows, k), or frame
-        Column names of `table`, or the features themselves.
+    sensitive_features : str, sequence of str, array, frame, Labels or sequence of Labels
+        Column names of `table`, or the features themselves, of shape (n_rows,) or (n_rows, k).
     table : Table, optional
         The table whose columns may be named.
     n_rows : int, optional
@@ -168,8 +166,13 @@ def check_sensitive_features(
     InputError
         If a cell is missing or the length is wrong; rows are never dropped silently.
     """
-    columns, used = _label_columns(sensitive_features, table, "sensitive_features")
     n_rows = table.n_rows if table is not None else n_rows
+    given = [sensitive_features] if isinstance(sensitive_features, Labels) else sensitive_features
+    if isinstance(given, (list, tuple)) and given and isinstance(given[0], Labels):
+        for labels in given:
+            check_length(labels.codes, n_rows, "sensitive_features")
+        return list(given), []
+    columns, used = _label_columns(sensitive_features, table, "sensitive_features")
     for column in columns:
         check_length(column.values, n_rows, "sensitive_features")
         n_missing = int(column.missing.sum())
@@ -333,6 +336,16 @@ def check_integer(value: Any, name: str, *, minimum: int = 1) -> int:
     if not is_integer or value < minimum:
         raise InputError(f"{name} must be an integer of at least {minimum}, found {value!r}.")
     return int(value)
+
+
+def _check_environment_column(column: Column, n_rows: int | None) -> None:
+    check_length(column.values, n_rows, "environment")
+    n_missing = int(column.missing.sum())
+    if n_missing:
+        raise InputError(
+            f"environment: column {column.name!r} has {n_missing} missing label(s). "
+            "Give these rows a label of their own (for instance 'unknown') or remove them."
+        )
 
 
 def _label_columns(

@@ -160,3 +160,12 @@ def test_options_fractions_integers():
     ):
         with pytest.raises(ShiftlabError, match="must be"):
             call()
+
+
+def test_labels_pass_through():
+    labels, _ = check_environment("state", TABLE)
+    assert check_environment(labels, TABLE) == (labels, [])
+    assert check_sensitive_features([labels], TABLE) == ([labels], [])
+    assert check_sensitive_features(labels, n_rows=4) == ([labels], [])
+    with pytest.raises(InputError, match="4 values, but the table has 3 rows"):
+        check_environment(labels, n_rows=3)

@@ -1,0 +1,71 @@
+"""A node of a structural causal model: a mechanism, a noise, and whether it is observed."""
+
+from dataclasses import dataclass, replace
+
+from shiftlab.exceptions import InputError
+from shiftlab.simulation._functions import Function
+from shiftlab.simulation._mechanisms import Additive, Categorical, Mechanism, Threshold
+from shiftlab.simulation._noise import Noise
+from shiftlab.simulation._spec import Spec
+
+__all__ = ["Node"]
+
+
+@dataclass(frozen=True, repr=False)
+class Node(Spec):
+    """One variable of a `StructuralModel`.
+
+    Parameters
+    ----------
+    mechanism : Mechanism, Function or None
+        A function means `Additive` with that mean; None means a root that equals its noise.
+    noise : Noise, optional
+        Exogenous noise; by default standard normal (`Additive`), standard logistic (`Threshold`),
+        Gumbel (`Categorical`).
+    hidden : bool, default False
+        Leave the variable out of the observed table.
+
+    Examples
+    --------
+    >>> from shiftlab.simulation import Linear, Uniform
+    >>> Node(Linear({"A": 1.5}), noise=Uniform()).parents
+    ('A',)
+    """
+
+    mechanism: Mechanism | Function | None = None
+    noise: Noise | None = None
+    hidden: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.mechanism, (Mechanism, Function, type(None))):
+            raise InputError(
+                "mechanism must be a Mechanism, a Function or None, found "
+                f"{type(self.mechanism).__name__}. Wrap a Python function in Custom."
+            )
+        if not isinstance(self.noise, (Noise, type(None))):
+            raise InputError(f"noise must be a Noise, found {type(self.noise).__name__}.")
+        if isinstance(self.mechanism, Categorical) and self.noise is not None:
+            raise InputError("noise: a Categorical draws its own Gumbel noise; leave noise out.")
+
+    @property
+    def law(self) -> Mechanism:
+        """The mechanism, with the shorthands spelt out."""
+        if self.mechanism is None:
+            return Additive()
+        return Additive(self.mechanism) if isinstance(self.mechanism, Function) else self.mechanism
+
+    @property
+    def distribution(self) -> Noise | None:
+        """The noise, with the default spelt out."""
+        return self.law.default_noise if self.noise is None else self.noise
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """Names of the direct causes."""
+        return self.law.parents
+
+    def replaced(self, mechanism: Mechanism | Function) -> "Node":
+        """Return the node with another mechanism; a function keeps the kind of the old one."""
+        if isinstance(mechanism, Function) and isinstance(self.law, (Additive, Threshold)):
+            return replace(self, mechanism=replace(self.law, function=mechanism))
+        return replace(self, mechanism=mechanism)

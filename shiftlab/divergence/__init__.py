@@ -1,12 +1,47 @@
 """Comparisons of samples: tests, distances, and where a model's loss changes and why."""
 
-from shiftlab.divergence._decomposition import shift_decomposition
-from shiftlab.divergence._decomposition_result import EnvironmentLoss, ShiftDecomposition
-from shiftlab.divergence._shared_space import Estimate
+from shiftlab.divergence._decomposition import (
+    shift_decomposition,
+)
+from shiftlab.divergence._decomposition_result import (
+    EnvironmentLoss,
+    ShiftDecomposition,
+)
+from shiftlab.divergence._discrete import (
+    chi_square_test,
+    g_test,
+    hellinger_test,
+    kl_test,
+    total_variation_test,
+)
+from shiftlab.divergence._door import (
+    two_sample_test,
+)
+from shiftlab.divergence._permutation import (
+    Resampling,
+)
+from shiftlab.divergence._results import (
+    TwoSampleResult,
+)
+from shiftlab.divergence._shared_space import (
+    Estimate,
+)
+from shiftlab.divergence._univariate import (
+    ks_test,
+)
 
 __all__ = [
     "EnvironmentLoss",
     "Estimate",
+    "Resampling",
     "ShiftDecomposition",
+    "TwoSampleResult",
+    "chi_square_test",
+    "g_test",
+    "hellinger_test",
+    "kl_test",
+    "ks_test",
     "shift_decomposition",
+    "total_variation_test",
+    "two_sample_test",
 ]

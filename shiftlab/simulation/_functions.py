@@ -117,7 +117,8 @@ class Linear(_WithCoefficients):
     ----------
     coefficients : mapping of str to float
         Coefficient of each term. ``"A"`` is the variable, ``"A^2"`` its square, ``"A:B"`` a
-        product and ``"A=b"`` the indicator of the label ``b``; they combine (``"A=b:B^2"``).
+        product and ``"A=b"`` the indicator of the label ``b``; they combine (``"A=b:B^2"``). A
+        coefficient of 0 is no edge, but a `CoefficientShift` can turn it into one.
     intercept : float, default 0.0
         Constant term.
 
@@ -133,13 +134,15 @@ class Linear(_WithCoefficients):
 
     @property
     def parents(self) -> tuple[str, ...]:
-        """Variables that occur in a term."""
-        factors = [f for term in self.coefficients for f in term.split(":")]
+        """Variables that occur in a term whose coefficient is not 0."""
+        factors = [f for term, c in self.coefficients.items() if c for f in term.split(":")]
         return tuple(dict.fromkeys(re.split(r"[\^=]", factor)[0] for factor in factors))
 
     def __call__(self, values: Values) -> np.ndarray:
         total = np.asarray(self.intercept, dtype=float)
         for term, coefficient in self.coefficients.items():
+            if coefficient == 0:
+                continue
             product: Any = coefficient
             for factor in term.split(":"):
                 product = product * _factor(factor, values)
@@ -185,12 +188,14 @@ class Nonlinear(_WithCoefficients):
 
     @property
     def parents(self) -> tuple[str, ...]:
-        """The keys of `coefficients`."""
-        return tuple(self.coefficients)
+        """Variables whose coefficient is not 0."""
+        return tuple(name for name, coefficient in self.coefficients.items() if coefficient)
 
     def __call__(self, values: Values) -> np.ndarray:
         total = np.asarray(self.intercept, dtype=float)
         for name, coefficient in self.coefficients.items():
+            if coefficient == 0:
+                continue
             inner = self.frequency * number_column(name, values) + self.phase
             total = total + coefficient * SHAPES[self.shape](inner)
         return total

@@ -1,0 +1,45 @@
+"""Group fairness with intervals, from rows or from counts.
+
+Every metric is a function of the number of decisions in each group, so rows are counted once and
+the rest is arithmetic on a small table; those who hold only such a table pass a `GroupCounts`.
+Ratios and differences state what is divided by, or subtracted from, what.
+"""
+
+from shiftlab.metrics._counts import GroupCounts
+from shiftlab.metrics._disparity_metrics import (
+    accuracy_difference,
+    demographic_parity_difference,
+    disparate_impact,
+    equal_opportunity_difference,
+    equalized_odds_difference,
+    false_positive_rate_difference,
+)
+from shiftlab.metrics._intervals import difference_interval, rate_interval, ratio_interval
+from shiftlab.metrics._metric import GroupEstimate, Metric
+from shiftlab.metrics._rate_metrics import (
+    accuracy,
+    false_positive_rate,
+    precision,
+    selection_rate,
+    true_positive_rate,
+)
+
+__all__ = [
+    "GroupCounts",
+    "GroupEstimate",
+    "Metric",
+    "accuracy",
+    "accuracy_difference",
+    "demographic_parity_difference",
+    "difference_interval",
+    "disparate_impact",
+    "equal_opportunity_difference",
+    "equalized_odds_difference",
+    "false_positive_rate",
+    "false_positive_rate_difference",
+    "precision",
+    "rate_interval",
+    "ratio_interval",
+    "selection_rate",
+    "true_positive_rate",
+]

@@ -19,7 +19,10 @@ LOOPBACK = ("127.", "localhost", "::1", "0.0.0.0", "::ffff:127.")  # noqa: S104
 
 
 def _is_local(connection, address):
+    # A datagram socket sends nothing when it connects; libraries use that to find their address.
     if connection.family not in (socket.AF_INET, socket.AF_INET6):
+        return True
+    if connection.type != socket.SOCK_STREAM:
         return True
     return str(address[0]).startswith(LOOPBACK)
 

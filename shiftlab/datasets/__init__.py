@@ -8,6 +8,7 @@ table, the roles of its columns, its card, and the known truth where there is on
 
 from shiftlab.datasets._dataset import Dataset
 from shiftlab.datasets._fetch import Fetcher, fetch, list_datasets
+from shiftlab.datasets._packaged import load_lending
 from shiftlab.datasets._people import (
     fetch_acs_2013_2017,
     fetch_acs_2023,
@@ -60,4 +61,5 @@ __all__ = [
     "fetch_sachs",
     "fetch_tuebingen_pairs",
     "list_datasets",
+    "load_lending",
 ]

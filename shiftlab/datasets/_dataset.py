@@ -13,7 +13,7 @@ __all__ = ["Dataset"]
 NOT_COVARIATES = frozenset({"target", "decision", "score", "id", "leak", "weight", "bookkeeping"})
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Dataset:
     """A data set and its documentation.
 

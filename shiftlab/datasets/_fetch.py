@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, overload
 
 from shiftlab._core.validation import check_option
 from shiftlab.datasets._dataset import Dataset
-from shiftlab.datasets._locate import find_local, locate
+from shiftlab.datasets._locate import check_content, find_local, locate
 from shiftlab.datasets._read import FRAME_KINDS, FrameKind, convert, read_arrays, read_csv
 from shiftlab.datasets._registry import (
     Download,
@@ -95,9 +95,9 @@ def fetch(
     Examples
     --------
     >>> from shiftlab.datasets import fetch
-    >>> fetch("adult", data_home="/nowhere")  # doctest: +SKIP
-    Traceback (most recent call last):
-    shiftlab.exceptions.DataNotFoundError: Data set 'adult': the file 'adult.csv.gz' ...
+    >>> data = fetch("bike_sharing", table="day")  # doctest: +SKIP
+    >>> data  # doctest: +SKIP
+    Dataset 'bike_sharing' (day): 731 rows, 16 columns, target 'cnt', environment 'dteday'
     """
     check_option(as_frame, FRAME_KINDS, "as_frame")
     info = entry(name)
@@ -119,6 +119,7 @@ def _read(info: Entry, file: FileEntry, data_home: DataHome, verify: bool) -> An
     if info.packaged:
         content = registry_root().joinpath(info.folder, file.name).read_bytes()
         name = file.name
+        check_content(info, file, content)
     else:
         path, download = locate(info, file, data_home=data_home, verify=verify)
         content, name = path.read_bytes(), path.name
@@ -250,7 +251,7 @@ class Fetcher(Protocol):
 
 
 def fetcher(described: Callable[[], None]) -> Fetcher:
-    """Turn a described name (``fetch_adult``, ``load_lending``) into a loader of that data set.
+    """Turn a described name (``fetch_adult``) into a loader of that data set.
 
     The function gives name, summary and example; signature and the sections that all loaders share
     come from `fetch`, so that they are written once.

@@ -5,6 +5,7 @@ where the registry knows both the address and the checksum of the original.
 """
 
 import hashlib
+import logging
 import os
 import sys
 from pathlib import Path
@@ -13,7 +14,9 @@ from shiftlab._core.optional import import_optional
 from shiftlab.datasets._registry import Download, Entry, FileEntry
 from shiftlab.exceptions import DataNotFoundError
 
-__all__ = ["find_local", "is_offline", "locate", "search_folders", "user_cache"]
+__all__ = ["check_content", "find_local", "is_offline", "locate", "search_folders", "user_cache"]
+
+logger = logging.getLogger("shiftlab")
 
 DATA_VARIABLE = "SHIFTLAB_DATA"
 OFFLINE_VARIABLE = "SHIFTLAB_OFFLINE"
@@ -24,7 +27,7 @@ _checksums: dict[tuple[str, int, int], str] = {}
 
 def user_cache() -> Path:
     """Return the folder of downloaded files on this platform, without creating it."""
-    home = Path.home()
+    home = Path(os.path.expanduser("~"))
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local")) / "shiftlab"
     if sys.platform == "darwin":
@@ -100,29 +103,49 @@ def locate(
         return path, file.download
     if is_offline():
         reason = (
-            f" {OFFLINE_VARIABLE} is set, so it was not downloaded from {file.download.url}: "
-            "unset it to allow that."
+            f" It was not downloaded because {OFFLINE_VARIABLE} is set; unset it to allow that."
         )
         raise DataNotFoundError(_absent(info, file, data_home) + reason)
     return _download(info, file, file.download, data_home), file.download
 
 
+def check_content(info: Entry, file: FileEntry, content: bytes) -> None:
+    """Check a file of the package.
+
+    Raises
+    ------
+    DataNotFoundError
+        If the content is not what the registry says.
+    """
+    _compare(info, file.name, hashlib.sha256(content).hexdigest(), file.sha256)
+
+
 def _absent(info: Entry, file: FileEntry, data_home: str | os.PathLike[str] | None) -> str:
     folders = "; ".join(str(folder / info.folder) for folder in search_folders(data_home))
-    return (
+    message = (
         f"Data set {info.name!r}: the file {file.name!r} ({file.bytes:,} bytes, sha256 "
         f"{file.sha256}) was not found. Folders searched: {folders}. Put the file into one of "
         f"them, or name the folder that holds '{info.folder}/{file.name}' by data_home= or by the "
-        f"environment variable {DATA_VARIABLE}. Source: {info.source}"
+        f"environment variable {DATA_VARIABLE}. Source: {info.source}."
+    )
+    if file.download is None:
+        return message
+    original = file.download
+    return (
+        f"{message} The original is accepted in the same folders: {original.filename!r} (sha256 "
+        f"{original.sha256}) from {original.url}."
     )
 
 
 def _check(info: Entry, path: Path, expected: str) -> None:
-    found = _sha256(path)
+    _compare(info, str(path), _sha256(path), expected, mend=", or pass verify=False to read it")
+
+
+def _compare(info: Entry, where: str, found: str, expected: str, mend: str = "") -> None:
     if found != expected:
         raise DataNotFoundError(
-            f"Data set {info.name!r}: {path} is not the registered file. Its sha256 is {found}, "
-            f"expected {expected}. Replace the file, or pass verify=False to read it as it is."
+            f"Data set {info.name!r}: {where} is not the registered file. Its sha256 is {found}, "
+            f"expected {expected}. Replace the file{mend}."
         )
 
 
@@ -143,6 +166,10 @@ def _download(
 ) -> Path:
     pooch = import_optional("pooch", extra="data", purpose=f"Downloading data set {info.name!r}")
     root = user_cache() if data_home is None else Path(data_home).expanduser()
+    logger.info("Downloading %s to %s", download.url, root / info.folder)
+    pooch_logger = pooch.get_logger()
+    level = pooch_logger.level
+    pooch_logger.setLevel(logging.WARNING)  # it would print to the terminal
     try:
         stored = pooch.retrieve(
             url=download.url,
@@ -153,6 +180,8 @@ def _download(
     except (OSError, ValueError) as error:
         # pooch reports a wrong checksum as ValueError and the network as OSError.
         raise DataNotFoundError(
-            f"{_absent(info, file, data_home)} Downloading it from {download.url} failed: {error}"
+            f"{_absent(info, file, data_home)} Downloading it failed: {error}"
         ) from error
+    finally:
+        pooch_logger.setLevel(level)
     return Path(stored)

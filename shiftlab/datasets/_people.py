@@ -171,9 +171,10 @@ def fetch_inspection_arrays() -> None:
 
     Decision ``yhat`` of the authors' network and sensitive feature ``s`` (1 is the majority);
     there is no true label. The frame has columns ``x0, x1, ..., s, yhat``; ``extras`` holds the
-    arrays ``X``, ``s``, ``yhat`` and ``threshold`` as stored, and the network's tensors. Tables:
-    "adult" (the default, 5,000 rows), "asc_emp", "asc_inc", "asc_mob", "asc_puc", "asc_tra"
-    (20,000 rows each).
+    arrays ``X``, ``s``, ``yhat`` and ``threshold`` as stored, and the tensors of the network that
+    decided in table "adult" (batch normalisation and linear layers in turn, ReLU between them, a
+    sigmoid at the end). Tables: "adult" (the default, 5,000 rows), "asc_emp", "asc_inc", "asc_mob",
+    "asc_puc", "asc_tra" (20,000 rows each).
 
     Examples
     --------

@@ -57,8 +57,10 @@ def _tuebingen(frame: "pd.DataFrame", extras: Mapping[str, Any]) -> dict[str, An
 
 
 def _stored(frame: "pd.DataFrame", extras: Mapping[str, Any]) -> dict[str, Any]:
-    truth: dict[str, Any] = json.loads(extras["truth"])
-    return truth
+    truth = json.loads(extras["truth"])
+    edges = tuple((cause, effect) for cause, effect in truth["edges"])
+    targets = {name: tuple(changed) for name, changed in truth["targets"].items()}
+    return {**truth, "edges": edges, "targets": targets}
 
 
 _READERS: Mapping[str, Callable[[Any, Mapping[str, Any]], dict[str, Any]]] = {

@@ -1,5 +1,6 @@
 """Comparisons of samples: tests, distances, and where a model's loss changes and why."""
 
+from shiftlab.divergence._columns import ColumnShifts, ColumnSummary, column_shifts
 from shiftlab.divergence._decomposition import (
     shift_decomposition,
 )
@@ -17,6 +18,7 @@ from shiftlab.divergence._discrete import (
 from shiftlab.divergence._door import (
     two_sample_test,
 )
+from shiftlab.divergence._environments import EnvironmentDistances, environment_distances
 from shiftlab.divergence._permutation import (
     Resampling,
 )
@@ -31,12 +33,17 @@ from shiftlab.divergence._univariate import (
 )
 
 __all__ = [
+    "ColumnShifts",
+    "ColumnSummary",
+    "EnvironmentDistances",
     "EnvironmentLoss",
     "Estimate",
     "Resampling",
     "ShiftDecomposition",
     "TwoSampleResult",
     "chi_square_test",
+    "column_shifts",
+    "environment_distances",
     "g_test",
     "hellinger_test",
     "kl_test",

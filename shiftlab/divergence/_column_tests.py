@@ -1,0 +1,214 @@
+"""Exact and asymptotic p-values from counts of two groups.
+
+The Kolmogorov-Smirnov null is the permutation null given the pooled counts, so ties need no
+special care. Conditionally on the pooled counts, the counts of one group are independent binomials
+given their sum; the probability that the running difference stays inside a band is therefore a
+chain of masked convolutions, done for all environments together.
+"""
+
+import numpy as np
+
+__all__ = ["chi_square_pvalues", "group_rare", "ks_pvalues"]
+
+#: Beyond this multiple of the noise scale the p-value is below 1e-8 and a bound is reported.
+FAR_TAIL = 3.2
+MIN_EXPECTED = 5.0
+BLOCK_CELLS = 2_000_000
+
+
+def ks_pvalues(
+    counts: np.ndarray, other: np.ndarray, log_factorial: np.ndarray | None = None
+) -> np.ndarray:
+    """p-value of the two-sample Kolmogorov-Smirnov distance over ordered cells.
+
+    Parameters
+    ----------
+    counts, other : ndarray of int, shape (n_tests, n_cells)
+        Counts of the two groups of each test.
+    log_factorial : ndarray, optional
+        Table of log k! up to the largest total; computed if not given.
+
+    Returns
+    -------
+    ndarray of shape (n_tests,)
+        P(distance >= observed) over all relabellings of the pooled rows. Values under about 1e-8
+        are Hoeffding's upper bound. NaN where a group is empty.
+    """
+    n, m = counts.sum(axis=1), other.sum(axis=1)
+    pvalues = np.ones(len(counts))
+    pvalues[(n == 0) | (m == 0)] = np.nan
+    testable = (n > 0) & (m > 0)
+    if counts.shape[1] < 2 or not testable.any():
+        return pvalues
+    total = n + m
+    pooled = counts + other
+    safe = np.maximum(total, 1)
+    deviation = np.abs(
+        np.cumsum(counts, axis=1)[:, :-1] - np.cumsum(pooled, axis=1)[:, :-1] * (n / safe)[:, None]
+    ).max(axis=1)
+    scale = np.sqrt(np.maximum(n * (m / safe), 1e-300))
+    far = testable & (deviation / scale > FAR_TAIL)
+    pvalues[far] = _hoeffding_bound(pooled[far], n[far], deviation[far])
+    near = np.flatnonzero(testable & ~far & (deviation > 1e-9))
+    if log_factorial is None:
+        log_factorial = log_factorials(int(total.max()))
+    for block in _blocks(near, deviation):
+        inside = _stay_probability(pooled[block], n[block], deviation[block], log_factorial)
+        pvalues[block] = np.clip(1.0 - inside, 1e-12, 1.0)
+    return pvalues
+
+
+def log_factorials(n: int) -> np.ndarray:
+    """Table of log 0!, ..., log n!."""
+    table = np.zeros(n + 1)
+    np.cumsum(np.log(np.arange(1, n + 1)), out=table[1:])
+    return table
+
+
+def _blocks(tests: np.ndarray, deviation: np.ndarray) -> list[np.ndarray]:
+    """Group tests whose bands have nearly the same width, at most BLOCK_CELLS states together."""
+    if len(tests) == 0:
+        return []
+    order = tests[np.argsort(deviation[tests], kind="stable")]
+    classes = np.ceil(2 * np.log2(deviation[order] + 1)).astype(int)
+    blocks = []
+    for value in np.unique(classes):
+        members = order[classes == value]
+        size = max(1, int(BLOCK_CELLS / (8 * (deviation[members].max() + 2))))
+        blocks += [members[i : i + size] for i in range(0, len(members), size)]
+    return blocks
+
+
+def _stay_probability(
+    pooled: np.ndarray, n: np.ndarray, deviation: np.ndarray, log_factorial: np.ndarray
+) -> np.ndarray:
+    """Probability that |running count - expected| stays strictly below `deviation`."""
+    from scipy.fft import irfft, next_fast_len, rfft
+
+    n_tests, n_cells = pooled.shape
+    total = pooled.sum(axis=1)
+    share = (n / total)[:, None]
+    half = int(np.ceil(deviation.max())) + 1
+    states, steps = np.arange(-half, half + 1), np.arange(-2 * half, 2 * half + 1)
+    length = next_fast_len(6 * half + 2, real=True)
+    weight = np.zeros((n_tests, len(states)))
+    weight[:, half] = 1.0
+    expected = np.cumsum(pooled, axis=1) * share
+    centre = np.rint(expected).astype(np.int64)
+    before = np.zeros(n_tests, dtype=np.int64)
+    limit = (deviation * (1 - 1e-12) - 1e-9)[:, None]
+    for j in range(n_cells):
+        drawn = (centre[:, j] - before)[:, None] + steps
+        kernel = _binomial(pooled[:, j : j + 1], drawn, share, log_factorial)
+        spectrum = rfft(weight, length, axis=1) * rfft(kernel, length, axis=1)
+        weight = irfft(spectrum, length, axis=1)[:, 2 * half : 4 * half + 1]
+        offset = (centre[:, j] - expected[:, j])[:, None] + states
+        if j < n_cells - 1:
+            weight = np.where(np.abs(offset) < limit, np.maximum(weight, 0.0), 0.0)
+        before = centre[:, j]
+    complete = _binomial(total[:, None], n[:, None], share, log_factorial)[:, 0]
+    return weight[:, half] / complete
+
+
+def _binomial(
+    size: np.ndarray, k: np.ndarray, share: np.ndarray, log_factorial: np.ndarray
+) -> np.ndarray:
+    possible = (k >= 0) & (k <= size)
+    k = np.where(possible, k, 0)
+    log_pmf = log_factorial[size] - log_factorial[k] - log_factorial[size - k]
+    log_pmf = log_pmf + k * np.log(share) + (size - k) * np.log1p(-share)
+    return np.where(possible, np.exp(log_pmf), 0.0)
+
+
+def _hoeffding_bound(pooled: np.ndarray, n: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """Sum over the cuts of exp(-n KL), valid for draws without replacement (Hoeffding 1963)."""
+    total = pooled.sum(axis=1)
+    below = np.cumsum(pooled, axis=1)[:, :-1] / total[:, None]
+    # The smaller group gives the sharper bound; the deviation in rows is the same for both.
+    size = np.minimum(n, total - n)[:, None]
+    gap = deviation[:, None] / size
+    bound = np.exp(-size * _relative_entropy(below + gap, below))
+    bound += np.exp(-size * _relative_entropy(below - gap, below))
+    return np.clip(bound.sum(axis=1), 1e-300, 1.0)
+
+
+def _relative_entropy(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    from scipy.special import rel_entr
+
+    possible = (a >= 0) & (a <= 1) & (b > 0) & (b < 1)
+    a, b = np.where(possible, a, 0.5), np.where(possible, b, 0.5)
+    return np.where(possible, rel_entr(a, b) + rel_entr(1 - a, 1 - b), np.inf)
+
+
+def chi_square_pvalues(
+    counts: np.ndarray, other: np.ndarray, log_factorial: np.ndarray | None = None
+) -> np.ndarray:
+    """p-value of Pearson's test over unordered cells, rare cells grouped first.
+
+    Cells are grouped by pooled frequency until each group expects five rows in the smaller of the
+    two samples; two groups are compared by the exact permutation null instead of chi-square.
+
+    Parameters
+    ----------
+    counts, other : ndarray of int, shape (n_tests, n_cells)
+        Counts of the two groups of each test.
+    log_factorial : ndarray, optional
+        Table of log k!; see `ks_pvalues`.
+
+    Returns
+    -------
+    ndarray of shape (n_tests,)
+        NaN where a group is empty.
+    """
+    from scipy.special import chdtrc
+
+    pvalues = np.full(len(counts), np.nan)
+    for test in range(len(counts)):
+        n, m = counts[test].sum(), other[test].sum()
+        if n == 0 or m == 0:
+            continue
+        pooled = counts[test] + other[test]
+        group = group_rare(pooled, min(n, m))
+        a = np.bincount(group, weights=counts[test])
+        b = np.bincount(group, weights=other[test])
+        if len(a) <= 2:
+            pair = np.stack([a, b])[:, None, :].astype(np.int64)
+            pvalues[test] = ks_pvalues(pair[0], pair[1], log_factorial)[0]
+            continue
+        expected = (a + b) * (n / (n + m))
+        statistic = ((a - expected) ** 2 / expected).sum() * (n + m) / m
+        pvalues[test] = max(chdtrc(len(a) - 1, statistic), 1e-300)
+    return pvalues
+
+
+def group_rare(pooled: np.ndarray, smaller: int) -> np.ndarray:
+    """Group cells so that each group expects `MIN_EXPECTED` rows in a sample of `smaller` rows.
+
+    Cells are taken from the most to the least frequent. If a single group would remain, the most
+    frequent cell is set against the rest.
+
+    Returns
+    -------
+    ndarray of int, shape (n_cells,)
+        Group of each cell.
+    """
+    order = np.argsort(-pooled, kind="stable")
+    expected = pooled[order] * (smaller / max(pooled.sum(), 1))
+    before = np.cumsum(expected) - expected
+    # A group closes once it expects enough rows: greedy, in one pass over the few rare cells.
+    group, filled, current = np.zeros(len(order), dtype=np.intp), 0.0, 0
+    frequent = int((expected >= MIN_EXPECTED).sum())
+    group[:frequent] = np.arange(frequent)
+    current = frequent
+    for i in range(frequent, len(order)):
+        group[i] = current
+        filled += expected[i]
+        if filled >= MIN_EXPECTED:
+            current, filled = current + 1, 0.0
+    if group[-1] == current and current > 0 and before[-1] > 0:
+        group[group == current] = current - 1
+    if group.max(initial=0) == 0 and (pooled > 0).sum() > 1:
+        group = (np.arange(len(order)) > 0).astype(np.intp)
+    result = np.empty(len(order), dtype=np.intp)
+    result[order] = group
+    return result

@@ -1,0 +1,172 @@
+"""Distances of all pairs of environments and their noise, from mean features."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from shiftlab._core.parallel import parallel_map
+from shiftlab._core.progress import Progress
+from shiftlab.divergence._environment_features import Features
+
+__all__ = ["PairStatistics", "choose_null", "pair_statistics"]
+
+#: Above this many multiplications, or numbers held, one pooled null serves all pairs.
+PAIR_WORK = 4e9
+PAIR_NUMBERS = 1.5e8
+#: Rows behind the pooled null, and its smallest number of draws.
+POOLED_ROWS = 20_000
+POOLED_DRAWS = 1999
+BLOCK_NUMBERS = 4_000_000
+
+
+class PairStatistics(NamedTuple):
+    """Symmetric matrices over environments; NaN where a pair is not tested."""
+
+    distance: np.ndarray
+    noise_95: np.ndarray
+    pvalue: np.ndarray
+
+
+def choose_null(n_environments: int, n_features: int, n_resamples: int) -> str:
+    """Return "pairwise", or "pooled" where the former would cost too much."""
+    draws = float(n_resamples) * n_features
+    pairs = n_environments * (n_environments - 1) / 2
+    cheap = pairs * draws <= PAIR_WORK and n_environments * draws <= PAIR_NUMBERS
+    return "pairwise" if cheap else "pooled"
+
+
+def pair_statistics(
+    features: Features,
+    null: str,
+    n_resamples: int,
+    seed: np.random.SeedSequence,
+    n_jobs: int | None = None,
+    progress: Progress = False,
+) -> PairStatistics:
+    """Distance, 95 % quantile of its null and p-value of every pair."""
+    distance = _distances(features)
+    if null == "pooled":
+        noise, pvalue = _pooled_null(features, distance, n_resamples, seed)
+    else:
+        noise, pvalue = _pairwise_null(features, distance, n_resamples, seed, n_jobs, progress)
+    lonely = features.n_rows < 2
+    for matrix in (noise, pvalue):
+        matrix[lonely, :] = matrix[:, lonely] = np.nan
+        np.fill_diagonal(matrix, np.nan)
+    if features.power == 2:
+        distance, noise = np.sqrt(distance), np.sqrt(noise)
+    return PairStatistics(distance, noise, pvalue)
+
+
+def _norm(values: np.ndarray, weights: np.ndarray, power: int) -> np.ndarray:
+    return (np.abs(values) if power == 1 else values * values) @ weights
+
+
+def _pair_weights(features: Features, a: int, others: np.ndarray) -> np.ndarray:
+    """Weights of each pair, divided by the number of columns that both environments have."""
+    if features.power == 2:
+        return np.broadcast_to(features.weights, (len(others), len(features.weights)))
+    have = ~np.isnan(features.means)
+    both = have[a] & have[others]
+    n_columns = np.maximum(both[:, features.starts].sum(axis=1, keepdims=True), 1)
+    return both * features.weights / n_columns
+
+
+def _distances(features: Features) -> np.ndarray:
+    k = len(features.means)
+    result = np.zeros((k, k))
+    for a in range(k - 1):
+        others = np.arange(a + 1, k)
+        gap = np.nan_to_num(features.means[others] - features.means[a], nan=0.0)
+        gap = np.abs(gap) if features.power == 1 else gap * gap
+        result[a, others] = (gap * _pair_weights(features, a, others)).sum(axis=1)
+        result[others, a] = result[a, others]
+    return result
+
+
+def _pairwise_null(
+    features: Features,
+    distance: np.ndarray,
+    n_resamples: int,
+    seed: np.random.SeedSequence,
+    n_jobs: int | None,
+    progress: Progress,
+) -> tuple[np.ndarray, np.ndarray]:
+    k = len(features.means)
+    *seeds, common = seed.spawn(k + 1)
+    draws = np.zeros((k, n_resamples, len(features.weights)), dtype=np.float32)
+    for e in range(k):
+        if len(features.rows[e]) > 1:
+            draws[e] = features.noise(
+                features.rows[e], n_resamples, np.random.default_rng(seeds[e])
+            )
+    between = np.random.default_rng(common).standard_normal(n_resamples).astype(np.float32)
+    noise, pvalue = np.full((k, k), np.nan), np.full((k, k), np.nan)
+    found = parallel_map(
+        _null_of_row,
+        [(features, draws, between, distance[a], a) for a in range(k - 1)],
+        n_jobs=n_jobs,
+        progress=progress,
+        description="environments",
+    )
+    for a, (row_noise, row_pvalue) in enumerate(found):
+        noise[a, a + 1 :] = noise[a + 1 :, a] = row_noise
+        pvalue[a, a + 1 :] = pvalue[a + 1 :, a] = row_pvalue
+    return noise, pvalue
+
+
+def _null_of_row(
+    features: Features, draws: np.ndarray, between: np.ndarray, distance: np.ndarray, a: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Null of environment `a` against all later ones.
+
+    A relabelling of the rows of a and b makes the difference of means vary with covariance
+    (1/n_a + 1/n_b) N/(N-1) S, where S is the covariance of the pooled rows: a mixture of the two
+    covariances plus the part between the means. The draws have exactly that covariance.
+    """
+    others = np.arange(a + 1, len(draws))
+    weights = _pair_weights(features, a, others).astype(np.float32)
+    noise, pvalue = np.empty(len(others)), np.empty(len(others))
+    n_a = float(features.n_rows[a])
+    for i, b in enumerate(others):
+        n_b = float(features.n_rows[b])
+        total = n_a + n_b
+        scale = np.sqrt((1 / n_a + 1 / n_b) * total / (total - 1))
+        gap = np.nan_to_num(features.means[a] - features.means[b], nan=0.0).astype(np.float32)
+        sample = np.float32(scale * np.sqrt(n_a / total)) * draws[a]
+        sample += np.float32(scale * np.sqrt(n_b / total)) * draws[b]
+        sample += np.float32(scale * np.sqrt(n_a * n_b) / total) * np.outer(between, gap)
+        null = _norm(sample, weights[i], features.power)
+        noise[i] = np.quantile(null, 0.95)
+        pvalue[i] = (1 + np.sum(null >= distance[b] * (1 - 1e-6))) / (len(null) + 1)
+    return noise, pvalue
+
+
+def _pooled_null(
+    features: Features, distance: np.ndarray, n_resamples: int, seed: np.random.SeedSequence
+) -> tuple[np.ndarray, np.ndarray]:
+    """One null for all pairs: covariance of all rows pooled, scaled by sqrt(1/n_a + 1/n_b)."""
+    choose, *seeds = seed.spawn(2)
+    n_draws = max(n_resamples, POOLED_DRAWS)
+    positions = np.concatenate(features.rows)
+    if len(positions) > POOLED_ROWS:
+        chosen = np.random.default_rng(choose).choice(len(positions), POOLED_ROWS, replace=False)
+        positions = positions[np.sort(chosen)]
+    rng = np.random.default_rng(seeds[0])
+    step = max(1, BLOCK_NUMBERS // max(len(features.weights), len(positions)))
+    n_columns = len(features.starts) if features.power == 1 else 1
+    blocks = [min(step, n_draws - i) for i in range(0, n_draws, step)]
+    null = np.sort(
+        np.concatenate(
+            [
+                _norm(features.noise(positions, n, rng), features.weights, features.power)
+                for n in blocks
+            ]
+        )
+        / n_columns
+    )
+    inverse = 1.0 / features.n_rows
+    scale = (inverse[:, None] + inverse[None, :]) ** (features.power / 2)
+    above = len(null) - np.searchsorted(null, (distance / scale * (1 - 1e-6)).ravel())
+    pvalue = (1.0 + above.reshape(distance.shape)) / (len(null) + 1)
+    return np.quantile(null, 0.95) * scale, pvalue

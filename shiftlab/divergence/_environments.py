@@ -1,0 +1,259 @@
+"""How far every pair of environments lies apart, and how much of that is noise."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shiftlab._core.frames import Table
+from shiftlab._core.progress import Progress
+from shiftlab._core.random import RandomState, as_seed_sequence
+from shiftlab._core.results import Result
+from shiftlab._core.validation import Labels, check_fraction, check_integer, check_option
+from shiftlab.divergence._adjustment import adjust_pvalues
+from shiftlab.divergence._cells import covariates_and_labels
+from shiftlab.divergence._environment_features import (
+    Features,
+    cell_features,
+    energy_features,
+    fourier_features,
+    sample_rows,
+)
+from shiftlab.divergence._environment_null import choose_null, pair_statistics
+from shiftlab.exceptions import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = ["EnvironmentDistances", "environment_distances"]
+
+METRICS = ("wasserstein", "total_variation", "mmd", "energy")
+
+
+@dataclass(frozen=True)
+class EnvironmentDistances(Result):
+    """Distances between environments; see `environment_distances`.
+
+    Attributes
+    ----------
+    metric : str
+        What was measured.
+    environment : str
+        Name of the environment.
+    environments : tuple
+        Labels, in the order of the matrices.
+    n_rows : ndarray of int, shape (n_environments,)
+        Rows of each environment.
+    distances : ndarray of shape (n_environments, n_environments)
+        Plug-in estimates; symmetric, zero on the diagonal.
+    noise_95 : ndarray
+        95 % quantile of the distance that relabelling alone produces; NaN where not tested.
+    pvalues, pvalues_adjusted : ndarray
+        P-value of each pair, and adjusted over all pairs; NaN where not tested.
+    null : {"pairwise", "pooled"}
+        How the null was obtained.
+    n_resamples : int
+        Draws behind the p-values.
+    max_rows : int
+        Cap on the rows of an environment behind the null (and, for "mmd" and "energy", behind the
+        distances).
+    columns : tuple of str
+        Columns that were compared.
+    linkage : ndarray of shape (n_environments - 1, 4)
+        Average-linkage clustering, as in scipy.
+    order : ndarray of int
+        Environments in the order of the leaves.
+    correction, alpha
+        As asked for.
+    notes : tuple of str
+        What was set aside, and why.
+    """
+
+    metric: str
+    environment: str
+    environments: tuple[Any, ...]
+    n_rows: np.ndarray
+    distances: np.ndarray
+    noise_95: np.ndarray
+    pvalues: np.ndarray
+    pvalues_adjusted: np.ndarray
+    null: str
+    n_resamples: int
+    max_rows: int
+    columns: tuple[str, ...]
+    linkage: np.ndarray
+    order: np.ndarray
+    correction: str
+    alpha: float
+    notes: tuple[str, ...]
+
+    @property
+    def excess(self) -> np.ndarray:
+        """Distance above the noise floor; 0 where it does not reach the floor."""
+        above = np.maximum(self.distances - self.noise_95, 0.0)
+        np.fill_diagonal(above, 0.0)
+        return above
+
+    def matrix(self) -> "pd.DataFrame":
+        """Return the distances as a square frame labelled by environment."""
+        import pandas as pd
+
+        names = list(self.environments)
+        return pd.DataFrame(self.distances, index=names, columns=names)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One row per pair of environments, largest distance first."""
+        import pandas as pd
+
+        a, b = np.triu_indices(len(self.environments), k=1)
+        names = np.empty(len(self.environments), dtype=object)
+        names[:] = self.environments
+        frame = pd.DataFrame(
+            {
+                "environment_a": names[a],
+                "environment_b": names[b],
+                "distance": self.distances[a, b],
+                "noise_95": self.noise_95[a, b],
+                "excess": self.excess[a, b],
+                "pvalue": self.pvalues[a, b],
+                "pvalue_adjusted": self.pvalues_adjusted[a, b],
+            }
+        )
+        return frame.sort_values("distance", ascending=False, kind="stable", ignore_index=True)
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the distances as a heat map in the order of a dendrogram.
+
+        Pairs that cannot be told apart from noise (adjusted p-value above alpha) are grey; labels
+        are left out where they would not be legible.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure by default. The dendrogram and the colour scale take their
+            room from it.
+        """
+        from shiftlab.divergence._environment_plots import plot_distances
+
+        return plot_distances(self, ax)
+
+    def __repr__(self) -> str:
+        pairs = ~np.isnan(self.pvalues_adjusted[np.triu_indices(len(self.environments), k=1)])
+        found = self.pvalues_adjusted[np.triu_indices(len(self.environments), k=1)] <= self.alpha
+        return (
+            f"EnvironmentDistances({self.metric}, {len(self.environments)} environments, "
+            f"{int(found.sum())} of {int(pairs.sum())} pairs differ at {self.alpha} "
+            f"after {self.correction})"
+        )
+
+
+def environment_distances(
+    table: Any,
+    environment: Any,
+    *,
+    metric: str = "wasserstein",
+    n_resamples: int = 199,
+    max_rows: int = 2000,
+    correction: str = "bh",
+    alpha: float = 0.05,
+    random_state: RandomState = None,
+    n_jobs: int | None = None,
+    progress: Progress = False,
+) -> EnvironmentDistances:
+    """Measure the distance between every two environments, each with its noise floor.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> site = np.repeat(["a", "b", "c"], 300)
+    >>> x = rng.normal(size=(900, 2)) + (site == "c")[:, None]
+    >>> result = environment_distances(x, site, random_state=0)
+    >>> result.to_frame()[["environment_a", "environment_b"]].iloc[-1].tolist()
+    ['a', 'b']
+    """
+    data, labels = covariates_and_labels(table, environment)
+    check_option(metric, METRICS, "metric")
+    check_option(correction, ("bh", "holm", "bonferroni", "none"), "correction")
+    check_integer(n_resamples, "n_resamples", minimum=19)
+    check_integer(max_rows, "max_rows", minimum=2)
+    check_fraction(alpha, "alpha")
+    data = _compared_columns(data, metric)
+    sampling, projecting, drawing = as_seed_sequence(random_state).spawn(3)
+    rows = sample_rows(labels, max_rows, np.random.default_rng(sampling))
+    features = _features(data, labels, rows, metric, np.random.default_rng(projecting))
+    null = choose_null(len(labels), len(features.weights), n_resamples)
+    found = pair_statistics(features, null, n_resamples, drawing, n_jobs, progress)
+    linkage, order = _cluster(found.distance)
+    return EnvironmentDistances(
+        metric=metric,
+        environment=labels.name,
+        environments=labels.categories,
+        n_rows=labels.counts,
+        distances=found.distance,
+        noise_95=found.noise_95,
+        pvalues=found.pvalue,
+        pvalues_adjusted=_adjust_pairs(found.pvalue, correction),
+        null=null,
+        n_resamples=n_resamples,
+        max_rows=max_rows,
+        columns=data.names,
+        linkage=linkage,
+        order=order,
+        correction=correction,
+        alpha=alpha,
+        notes=_notes(labels),
+    )
+
+
+def _compared_columns(data: Table, metric: str) -> Table:
+    if metric != "wasserstein":
+        return data
+    kept = [column.name for column in data if column.is_number]
+    if not kept:
+        raise InputError(
+            "metric='wasserstein' needs numbers, but table has only categorical columns. "
+            "Use metric='total_variation', 'mmd' or 'energy'."
+        )
+    return data.select(kept)
+
+
+def _features(
+    data: Table,
+    labels: Labels,
+    rows: tuple[np.ndarray, ...],
+    metric: str,
+    rng: np.random.Generator,
+) -> Features:
+    if metric == "mmd":
+        return fourier_features(data, rows, rng)
+    if metric == "energy":
+        return energy_features(data, rows, rng)
+    n_columns = len(data.columns)
+    if metric == "wasserstein":
+        return cell_features(data, labels, rows, metric, int(np.clip(2048 // n_columns, 8, 64)))
+    return cell_features(data, labels, rows, metric, 10)
+
+
+def _adjust_pairs(pvalues: np.ndarray, correction: str) -> np.ndarray:
+    upper = np.triu_indices(len(pvalues), k=1)
+    adjusted = np.full_like(pvalues, np.nan)
+    adjusted[upper] = adjust_pvalues(pvalues[upper], correction)
+    adjusted.T[upper] = adjusted[upper]
+    return adjusted
+
+
+def _cluster(distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    from scipy.cluster.hierarchy import leaves_list, linkage
+    from scipy.spatial.distance import squareform
+
+    tree = linkage(squareform(distance, checks=False), method="average")
+    return tree, leaves_list(tree).astype(np.intp)
+
+
+def _notes(labels: Labels) -> tuple[str, ...]:
+    lonely = [str(c) for c, n in zip(labels.categories, labels.counts, strict=True) if n < 2]
+    if not lonely:
+        return ()
+    return (f"Environments with a single row are not tested: {', '.join(lonely[:20])}.",)

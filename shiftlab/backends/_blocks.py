@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from math import isqrt
 from typing import Any
 
-import array_api_compat
-
 from shiftlab._core.validation import check_integer
 from shiftlab.backends._arrays import Array, array_namespace
 
@@ -180,9 +178,7 @@ def map_row_blocks(
     if len(blocks) == 1:
         return first
     xp = array_namespace(first)
-    result = xp.empty(
-        (x.shape[0], *first.shape[1:]), dtype=first.dtype, device=array_api_compat.device(first)
-    )
+    result = xp.empty((x.shape[0], *first.shape[1:]), dtype=first.dtype, device=first.device)
     result[blocks[0], ...] = first
     for rows in blocks[1:]:
         result[rows, ...] = function(x[rows, ...])

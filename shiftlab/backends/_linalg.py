@@ -57,7 +57,7 @@ def cholesky_psd(matrix: Array) -> tuple[Array, float]:
     _check_square(matrix)
     diagonal = to_numpy(xp.linalg.diagonal(matrix))
     scale = float(abs(diagonal).mean()) or 1.0
-    identity = xp.eye(matrix.shape[0], dtype=matrix.dtype, device=array_api_compat.device(matrix))
+    identity = xp.eye(matrix.shape[0], dtype=matrix.dtype, device=matrix.device)
     for jitter in JITTERS:
         repaired = matrix if jitter == 0 else matrix + jitter * scale * identity
         factor = _try_cholesky(xp, repaired)

@@ -12,6 +12,7 @@ from shiftlab.kernels._bandwidth import (
     scott_bandwidth,
     silverman_bandwidth,
 )
+from shiftlab.kernels._factors import Factor, FourierFactor, LandmarkFactor, ProductFactor
 from shiftlab.kernels._functions import (
     Bandwidth,
     Delta,
@@ -29,25 +30,40 @@ from shiftlab.kernels._gram import (
     gram_sum,
     gram_trace,
 )
+from shiftlab.kernels._lowrank import fourier_factor, low_rank_factor, product_factor
+from shiftlab.kernels._nystrom import category_factor, cholesky_factor, nystrom_factor
 from shiftlab.kernels._product import ProductKernel
+from shiftlab.kernels._tables import kernel_for, kernel_matrix
 
 __all__ = [
     "Bandwidth",
     "Delta",
     "Energy",
+    "Factor",
+    "FourierFactor",
     "Gaussian",
     "Kernel",
+    "LandmarkFactor",
     "Laplace",
+    "ProductFactor",
     "ProductKernel",
     "RationalQuadratic",
+    "category_factor",
     "centre_features",
     "centre_gram",
+    "cholesky_factor",
     "choose_bandwidth",
+    "fourier_factor",
     "gram",
     "gram_product",
     "gram_sum",
     "gram_trace",
+    "kernel_for",
+    "kernel_matrix",
+    "low_rank_factor",
     "median_bandwidth",
+    "nystrom_factor",
+    "product_factor",
     "robust_scale",
     "scott_bandwidth",
     "silverman_bandwidth",

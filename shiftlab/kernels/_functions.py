@@ -88,7 +88,7 @@ class _ScaledKernel:
                 "column(s); give one length, or one per column."
             )
         xp = array_namespace(x)
-        return x / xp.asarray(self.bandwidth, dtype=x.dtype, device=array_api_compat.device(x))
+        return x / xp.asarray(self.bandwidth, dtype=x.dtype, device=x.device)
 
     def _evaluate(self, x: Array, y: Array) -> Array:
         raise NotImplementedError

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import array_api_compat
-
 from shiftlab.backends import (
     MAX_BYTES,
     Array,
@@ -161,7 +159,7 @@ def gram_product(
             "one per column of the Gram matrix."
         )
     columns = xp.astype(columns, left.dtype, copy=False)
-    device = array_api_compat.device(left)
+    device = left.device
     result = xp.zeros((left.shape[0], columns.shape[1]), dtype=left.dtype, device=device)
     n_right = None if y is None else right.shape[0]
     for rows, others in pair_blocks(left.shape[0], n_right, max_bytes=max_bytes):

@@ -86,3 +86,14 @@ def test_packaged_files_match_their_checksum(info: Entry):
         content = registry_root().joinpath(info.folder, file.name).read_bytes()
         assert hashlib.sha256(content).hexdigest() == file.sha256
         assert len(content) == file.bytes
+
+
+def test_readme_lists_every_table_with_its_shape():
+    readme = registry_root().joinpath("README.md").read_text(encoding="utf-8")
+    for info in SETS:
+        for table, filename in info.tables.items():
+            file = info.files[filename]
+            label = f", table `{table}`" if len(info.tables) > 1 else ""
+            verb = "load" if info.packaged else "fetch"
+            start = f"| [`{verb}_{info.name}`]({info.name}/CARD.md){label} |"
+            assert f"{start} {file.rows:,} x {file.columns} |" in readme

@@ -139,14 +139,13 @@ def cross_fit(
     predicted = np.empty((3, 2, len(both)))
     for k in np.unique(fold):
         test = fold == k
-        train = _balanced_subset(~test, here)
+        train = _limited(~test, here)
         targets = [(train, here, True), (train[~here[train]], loss, False)]
         targets.append((train[here[train]], loss, False))
         for i, (fit_rows, target, is_domain) in enumerate(targets):
             for j, features in enumerate((trees, smooth)):
                 model = _learner(is_domain, j == 0, covariates.categorical)
-                weights = _balance(here[fit_rows]) if is_domain else None
-                model.fit(features[fit_rows], target[fit_rows], sample_weight=weights)
+                model.fit(features[fit_rows], target[fit_rows])
                 predicted[i, j, test] = _raw(model, features[test], is_domain)
     domain = np.clip(_stack_domain(predicted[0].T, here), trim, 1 - trim)
     at_home = _stack_loss(predicted[1].T, loss, ~here)
@@ -230,7 +229,7 @@ def _raw(model: Any, features: np.ndarray, is_domain: bool) -> np.ndarray:
     return np.asarray(model.decision_function(features) if is_domain else model.predict(features))
 
 
-def _balanced_subset(allowed: np.ndarray, here: np.ndarray) -> np.ndarray:
+def _limited(allowed: np.ndarray, here: np.ndarray) -> np.ndarray:
     groups = [np.flatnonzero(allowed & ~here), np.flatnonzero(allowed & here)]
     limit = max(FIT_RATIO * min(map(len, groups)), FIT_MINIMUM)
     return np.concatenate([group[:limit] for group in groups])
@@ -244,6 +243,7 @@ def _balance(here: np.ndarray) -> np.ndarray:
 def _stack_domain(logits: np.ndarray, here: np.ndarray) -> np.ndarray:
     from sklearn.linear_model import LogisticRegression
 
+    # The classifiers saw the samples in their own sizes; the weights here make them equal.
     model = LogisticRegression(max_iter=1000)
     model.fit(logits, here, sample_weight=_balance(here))
     return np.asarray(model.predict_proba(logits)[:, 1])

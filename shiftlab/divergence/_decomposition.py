@@ -1,50 +1,36 @@
 """How much of a model's loss of accuracy elsewhere is covariate shift, how much concept shift."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from shiftlab._core.frames import Column, Table, as_table
-from shiftlab._core.names import join_names
-from shiftlab._core.parallel import parallel_map
+from shiftlab._core.parallel import seeded_map
 from shiftlab._core.progress import Progress
 from shiftlab._core.random import RandomState, spawn_seeds
-from shiftlab._core.validation import (
-    Labels,
-    check_environment,
-    check_fraction,
-    check_integer,
-    check_option,
-    combine_labels,
-    split_columns,
+from shiftlab._core.validation import check_fraction, check_integer
+from shiftlab.divergence._decomposition_inputs import (
+    Inputs,
+    Sample,
+    draw_sample,
+    read_inputs,
+    sample_notes,
 )
-from shiftlab.divergence._content_order import content_order, draw_rows, share_rows
-from shiftlab.divergence._crossfit import Problem, cross_fit, encode, held_out_losses
 from shiftlab.divergence._decomposition_result import (
     EnvironmentLoss,
     ShiftDecomposition,
     sort_by_total,
 )
-from shiftlab.divergence._shared_space import Estimate, mean_estimate, shared_space
-from shiftlab.exceptions import DegenerateDataError, InputError
+from shiftlab.divergence._decomposition_steps import (
+    Group,
+    Settings,
+    constant_loss,
+    deal_groups,
+    examine,
+    home_losses,
+)
+from shiftlab.exceptions import InputError
 
 __all__ = ["shift_decomposition"]
-
-#: With more environments than this, one home model serves several of them.
-MAX_GROUPS = 20
-#: Environments with fewer rows are not decomposed; no environment is subsampled below FLOOR rows.
-MIN_ROWS, FLOOR = 50, 300
-MAX_CLASSES = 50
-
-
-@dataclass(frozen=True)
-class _Group:
-    """Environments that share a home: positions of the members, home rows and their folds."""
-
-    members: list[int]
-    home: np.ndarray
-    folds: np.ndarray
 
 
 def shift_decomposition(
@@ -59,6 +45,7 @@ def shift_decomposition(
     n_folds: int = 3,
     max_rows: int | None = 30_000,
     trim: float = 0.01,
+    min_overlap: float = 0.05,
     min_effective_rows: int = 30,
     confidence_level: float = 0.95,
     random_state: RandomState = None,
@@ -67,305 +54,185 @@ def shift_decomposition(
 ) -> ShiftDecomposition:
     """Split the change of a model's loss between environments into covariate and concept parts.
 
-    For each environment a model is trained on the others (or on `reference`) and its loss there is
-    compared with its loss on held-out rows at home.
+    For each environment ("here") a model is trained elsewhere ("home": all other environments, or
+    `reference`), and its loss here is compared with its loss on held-out rows at home. The
+    difference is the sum of three parts, taken through the covariates that home and here share:
+
+    - `covariate_home`: the shared covariates are harder (or easier) than those at home;
+    - `concept`: at equal covariates the outcome behaves differently here;
+    - `covariate_here`: here there are covariates that home hardly has, harder (or easier) ones.
+
+    A large concept part calls for new labels or new columns, a large covariate part for rows of
+    the kind that home lacks or for reweighting.
 
     Parameters
     ----------
     table : data frame, mapping of columns, or Table of shape (n_rows, n_columns)
-        Covariates may have missing cells.
+        Columns that are neither outcome, environment nor excluded are covariates; they may have
+        missing cells and labels.
     outcome : str
-        Column to predict. Rows without it are set aside and counted.
+        Column to predict. Rows without it are set aside and counted in the result.
     environment : str, sequence of str, or array of shape (n_rows,)
         Column(s) or labels; at least two environments.
+    estimator : scikit-learn estimator, optional
+        Fitted on standardised numbers, indicators of missing cells and of the 20 most frequent
+        labels of each column. By default gradient boosted trees on the columns themselves (labels
+        beyond the 100 most frequent of a column pooled).
+    task : {"auto", "regression", "classification"}, default "auto"
+        Regression is judged by squared error; classification by the Brier score (the squared error
+        of the predicted probabilities: proper like the log loss, but bounded, so that intervals
+        hold in small samples and one overconfident prediction does not decide). "auto" classifies
+        labels, booleans and numbers with two values, unless `estimator` says otherwise.
+    reference : label, optional
+        The one home environment. It gets no row of its own in the result.
+    exclude : str or sequence of str, optional
+        Columns that are no covariates, for instance identifiers.
+    n_folds : int, default 3
+        Folds of every cross-fitted model.
+    max_rows : int or None, default 30000
+        Rows used in total, drawn at random in proportion to the environments, of which none is cut
+        below 300 rows (or its equal share). None uses all.
+    trim : float, default 0.01
+        Domain probabilities are kept in [trim, 1 - trim]. The weights of the shared covariates are
+        bounded, so this is a guard and hardly matters.
+    min_overlap : float, default 0.05
+        Below this overlap (1: covariates distributed alike, 0: disjoint) the three parts are NaN.
+    min_effective_rows : int, default 30
+        Likewise below this effective number of rows on the shared covariates, on either side.
+    confidence_level : float, default 0.95
+        Of each interval by itself.
+    random_state : None, int, SeedSequence, Generator or RandomState
+        Seeds the draw of rows, the folds, and estimators whose `random_state` is None. With equal
+        seeds the result depends neither on the order of the rows nor on the environments' names.
+    n_jobs : int, optional
+        Workers, as in joblib; the result does not depend on it.
+    progress : bool or callable, default False
+        As in `shiftlab`'s other long computations: True draws bars.
 
     Returns
     -------
     ShiftDecomposition
+
+    Raises
+    ------
+    InputError
+        If an argument is not as described, or no covariate is left.
+    DegenerateDataError
+        If the outcome is constant, is known in fewer than two environments, or home has fewer than
+        50 rows.
+
+    Notes
+    -----
+    Environments with fewer than 50 rows get their loss, but no parts. With more than 20
+    environments they are put into 20 groups, and home is what lies outside the group.
+
+    The paper weights the losses by a domain classifier. Here the weights are completed by models
+    of the expected loss at home and here, all cross-fitted, in the efficient influence function of
+    the three parts: errors of the classifier and of the loss models then enter as products only,
+    which narrows the intervals and keeps them honest (``tests/calibration`` measures both). The
+    concept part becomes Robinson's coefficient of the loss on the domain given the covariates.
+    Classifier and loss models each combine boosted trees and a regression on numbers, their
+    squares and labels.
+
+    Intervals take rows as independent draws from their environment and the home models as given:
+    they are too narrow for autocorrelated rows, and say nothing about environments not seen.
+
+    References
+    ----------
+    T. T. Cai, H. Namkoong and S. Yadlowsky (2023), "Diagnosing model performance under distribution
+    shift", arXiv:2303.02011, equations of section 2. F. Li, K. L. Morgan and A. M. Zaslavsky
+    (2018), "Balancing covariates via propensity score weighting", JASA 113, 390-400. P. M. Robinson
+    (1988), "Root-N-consistent semiparametric regression", Econometrica 56, 931-954.
+
+    Examples
+    --------
+    At site "b" the sign of the effect of x has changed, at "c" x is larger:
+
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from shiftlab.divergence import shift_decomposition
+    >>> rng = np.random.default_rng(0)
+    >>> site = np.repeat(["a", "b", "c"], 300)
+    >>> x = rng.normal(size=900) + (site == "c")
+    >>> y = np.where(site == "b", -x, x) + rng.normal(size=900)
+    >>> result = shift_decomposition(
+    ...     {"x": x, "y": y, "site": site}, "y", "site", reference="a",
+    ...     estimator=LinearRegression(), random_state=0,
+    ... )
+    >>> [item.environment for item in result.environments]
+    ['b', 'c']
+    >>> result.environments[0].concept.low > 2
+    True
     """
-    table = as_table(table, name="table")
-    labels, used = check_environment(environment, table)
-    _check_numbers(n_folds, max_rows, min_effective_rows, trim, confidence_level)
-    target = _outcome(table, outcome, used)
-    covariates = _covariates(table, [outcome, *used, *split_columns(exclude)])
-    n_rows, known = table.n_rows, ~target.missing
-    notes: list[str] = []
-    labels, dropped = _known_labels(labels, known)
-    if dropped:
-        notes.append(f"no outcome at all in {join_names(dropped)}: left out")
-    covariates, target = covariates.take(known), target.take(known)
-    task = _task(target, estimator, task)
-
-    seeds = spawn_seeds(random_state, 3)
-    content = Table((*covariates.columns, target), covariates.n_rows)
-    order, rows = content_order(content, labels.codes, len(labels))
-    counts = labels.counts[order]
-    keep = share_rows(counts, max_rows, FLOOR)
-    rows = draw_rows(rows, counts, keep, seeds[0].spawn(len(keep)))
-    if len(rows) < covariates.n_rows:
-        notes.append(f"{len(rows)} of {covariates.n_rows} rows drawn at random (max_rows)")
-    position = np.repeat(np.arange(len(keep)), keep)
-    problem = _problem(covariates.take(rows), target.take(rows), task, estimator)
-    home = None if reference is None else int(np.flatnonzero(order == labels.index(reference))[0])
-    groups = _groups(position, len(keep), home, n_folds, seeds[1])
-    if home is None and len(keep) > MAX_GROUPS:
-        notes.append(
-            f"{len(keep)} environments in {len(groups)} groups: the model for each is trained "
-            "outside its group"
-        )
-    losses = _home_losses(problem, groups, position, n_folds, seeds[2], n_jobs, progress)
-    settings = (trim, min_effective_rows, confidence_level, n_folds)
-    tasks = [
-        (problem, group, np.flatnonzero(position == member), loss, settings, seed)
-        for group, loss in zip(groups, losses, strict=True)
-        for member, seed in zip(group.members, seeds[2].spawn(len(group.members)), strict=True)
-    ]
-    names = [labels.categories[order[member]] for group in groups for member in group.members]
-    found = parallel_map(
-        _environment, tasks, n_jobs=n_jobs, progress=progress, description="environments"
-    )
-    return ShiftDecomposition(
-        environment=labels.name,
-        outcome=outcome,
-        task=task,
-        loss="Brier score" if problem.n_classes else "squared error",
-        reference=None if home is None else labels.categories[order[home]],
-        loss_constant=_constant_loss(problem, np.arange(len(rows))),
-        confidence_level=confidence_level,
-        n_rows=n_rows,
-        n_used=len(rows),
-        n_without_outcome=int(n_rows - known.sum()),
-        covariates=covariates.names,
-        environments=sort_by_total(
-            [
-                EnvironmentLoss(environment=name, **parts)
-                for name, parts in zip(names, found, strict=True)
-            ]
-        ),
-        notes=tuple(notes),
-    )
-
-
-def _check_numbers(
-    n_folds: int, max_rows: int | None, min_effective_rows: int, trim: float, level: float
-) -> None:
-    check_integer(n_folds, "n_folds", minimum=2)
-    check_integer(min_effective_rows, "min_effective_rows", minimum=2)
+    settings = _settings(n_folds, trim, min_overlap, min_effective_rows, confidence_level)
     if max_rows is not None:
         check_integer(max_rows, "max_rows", minimum=200)
+    inputs = read_inputs(table, outcome, environment, exclude, estimator, task)
+    code = None if reference is None else inputs.labels.index(reference)
+    seeds = spawn_seeds(random_state, 3)
+    sample = draw_sample(inputs, estimator, max_rows, seeds[0])
+    groups = deal_groups(sample.position, sample.locate(code), n_folds, seeds[1])
+    work = {"n_jobs": n_jobs, "progress": progress}
+    environments = _examine_all(inputs, sample, groups, settings, seeds[2], work)
+    return ShiftDecomposition(
+        environment=inputs.labels.name,
+        outcome=outcome,
+        task=inputs.task,
+        loss="Brier score" if sample.problem.n_classes else "squared error",
+        reference=None if code is None else inputs.labels.categories[code],
+        loss_constant=constant_loss(sample.problem, np.arange(len(sample.position))),
+        confidence_level=settings.confidence_level,
+        n_rows=inputs.n_rows,
+        n_used=len(sample.position),
+        n_without_outcome=inputs.n_rows - inputs.covariates.n_rows,
+        covariates=inputs.covariates.names,
+        environments=sort_by_total(environments),
+        notes=tuple(sample_notes(inputs, sample, len(groups), reference)),
+    )
+
+
+def _examine_all(
+    inputs: Inputs,
+    sample: Sample,
+    groups: list[Group],
+    settings: Settings,
+    seed: np.random.SeedSequence,
+    work: dict[str, Any],
+) -> list[EnvironmentLoss]:
+    """Fit the home models, then look at the environments one by one."""
+    problem, position = sample.problem, sample.position
+    seeds = spawn_seeds(seed, 2)
+    losses = home_losses(problem, groups, position, seeds[0], **work)
+    pairs = [(i, member) for i, group in enumerate(groups) for member in group.members]
+    tasks = [
+        (problem, groups[i], np.flatnonzero(position == member), losses[i], settings)
+        for i, member in pairs
+    ]
+    found = seeded_map(examine, tasks, random_state=seeds[1], description="environments", **work)
+    codes = [int(sample.environments[member]) for _, member in pairs]
+    return [
+        EnvironmentLoss(
+            environment=inputs.labels.categories[code],
+            n_without_outcome=int(inputs.n_without_outcome[code]),
+            **fields,
+        )
+        for code, fields in zip(codes, found, strict=True)
+    ]
+
+
+def _settings(
+    n_folds: int,
+    trim: float,
+    min_overlap: float,
+    min_effective_rows: int,
+    confidence_level: float,
+) -> Settings:
     if check_fraction(trim, "trim") >= 0.5:
         raise InputError(f"trim must be below 0.5, found {trim!r}.")
-    check_fraction(level, "confidence_level")
-
-
-def _outcome(table: Table, outcome: str, used: list[str]) -> Column:
-    column = table[outcome]
-    if outcome in used:
-        raise InputError(f"outcome: {outcome!r} is the environment; name another column.")
-    if column.kind == "datetime":
-        raise InputError(f"outcome: {outcome!r} holds dates; give numbers or labels.")
-    observed = column.values[~column.missing]
-    if observed.size == 0 or observed.min() == observed.max():
-        raise DegenerateDataError(
-            f"outcome: {outcome!r} has {'one value only' if observed.size else 'no value'}, so "
-            "there is nothing to predict; name another column."
-        )
-    return column
-
-
-def _covariates(table: Table, unwanted: list[str]) -> Table:
-    covariates = table.drop(unwanted)
-    if not covariates.columns:
-        raise InputError(
-            "table has no covariates: every column is the outcome, the environment or excluded."
-        )
-    return covariates
-
-
-def _known_labels(labels: Labels, known: np.ndarray) -> tuple[Labels, list[Any]]:
-    codes = labels.codes[known]
-    dropped = [
-        c
-        for c, n in zip(labels.categories, np.bincount(codes, minlength=len(labels)), strict=True)
-        if n == 0
-    ]
-    if len(labels) - len(dropped) < 2:
-        raise DegenerateDataError("outcome: known in fewer than two environments.")
-    kept = combine_labels([Labels(labels.name, codes, labels.categories)]) if not dropped else None
-    if kept is not None:
-        return kept, dropped
-    present, codes = np.unique(codes, return_inverse=True)
-    categories = tuple(labels.categories[i] for i in present)
-    return Labels(labels.name, codes.astype(np.int32), categories), dropped
-
-
-def _task(target: Column, estimator: Any, task: str) -> str:
-    check_option(task, ("auto", "regression", "classification"), "task")
-    if task == "auto":
-        from sklearn.base import is_classifier, is_regressor
-
-        if estimator is not None and (is_classifier(estimator) or is_regressor(estimator)):
-            task = "classification" if is_classifier(estimator) else "regression"
-        else:
-            observed = target.values[~target.missing]
-            two = target.is_number and len(np.unique(observed)) == 2
-            task = "classification" if two or not target.is_number else "regression"
-    if task == "regression" and target.kind == "categorical":
-        raise InputError(f"outcome: {target.name!r} holds labels; task='regression' needs numbers.")
-    return task
-
-
-def _problem(covariates: Table, target: Column, task: str, estimator: Any) -> Problem:
-    encoded = encode(covariates)
-    if task == "regression":
-        return Problem(encoded, target.values.astype(np.float64), 0, estimator)
-    if estimator is not None and not hasattr(estimator, "predict_proba"):
-        raise InputError(
-            "estimator must have predict_proba to predict classes; "
-            f"{type(estimator).__name__} has not."
-        )
-    present, codes = np.unique(target.values, return_inverse=True)
-    if len(present) > MAX_CLASSES:
-        raise InputError(
-            f"outcome: {target.name!r} has {len(present)} classes, at most {MAX_CLASSES} are "
-            "supported; pool the rare ones, or use task='regression' for a number."
-        )
-    return Problem(encoded, codes.astype(np.float64), max(2, len(present)), estimator)
-
-
-def _groups(
-    position: np.ndarray, n: int, home: int | None, n_folds: int, seed: np.random.SeedSequence
-) -> list[_Group]:
-    """Members are dealt out in the order of their content, so names do not matter."""
-    if home is not None:
-        members = [[i for i in range(n) if i != home]]
-        homes = [np.flatnonzero(position == home)]
-    else:
-        n_groups = min(n, MAX_GROUPS)
-        members = [list(range(i, n, n_groups)) for i in range(n_groups)]
-        homes = [np.flatnonzero(~np.isin(position, group)) for group in members]
-    groups = []
-    for group, rows, child in zip(members, homes, seed.spawn(len(members)), strict=True):
-        if len(rows) < MIN_ROWS:
-            raise DegenerateDataError(
-                f"reference: {len(rows)} rows at home, at least {MIN_ROWS} are needed."
-            )
-        rows = np.random.default_rng(child).permutation(rows)
-        groups.append(_Group(group, rows, np.arange(len(rows)) % n_folds))
-    return groups
-
-
-def _home_losses(
-    problem: Problem,
-    groups: list[_Group],
-    position: np.ndarray,
-    n_folds: int,
-    seed: np.random.SeedSequence,
-    n_jobs: int | None,
-    progress: Progress,
-) -> list[np.ndarray]:
-    """Losses of the home models: held-out at home, the mean over the models elsewhere."""
-    seeds = seed.spawn(len(groups) * n_folds)
-    elsewhere = [np.flatnonzero(np.isin(position, group.members)) for group in groups]
-    tasks = []
-    for i, group in enumerate(groups):
-        for k in range(n_folds):
-            test = group.folds == k
-            tests = [group.home[test], elsewhere[i]]
-            tasks.append((problem, group.home[~test], tests, seeds[i * n_folds + k]))
-    found = parallel_map(
-        held_out_losses, tasks, n_jobs=n_jobs, progress=progress, description="home models"
+    return Settings(
+        check_integer(n_folds, "n_folds", minimum=2),
+        float(trim),
+        check_fraction(min_overlap, "min_overlap"),
+        check_integer(min_effective_rows, "min_effective_rows", minimum=2),
+        check_fraction(confidence_level, "confidence_level"),
     )
-    losses = []
-    for i, group in enumerate(groups):
-        loss = np.full(len(position), np.nan)
-        folds = found[i * n_folds : (i + 1) * n_folds]
-        for k, (at_home, _) in enumerate(folds):
-            loss[group.home[group.folds == k]] = at_home
-        loss[elsewhere[i]] = np.mean([away for _, away in folds], axis=0)
-        losses.append(loss)
-    return losses
-
-
-def _environment(
-    problem: Problem,
-    group: _Group,
-    here: np.ndarray,
-    loss: np.ndarray,
-    settings: tuple[float, int, float, int],
-    seed: np.random.SeedSequence,
-) -> dict[str, Any]:
-    """Everything about one environment."""
-    level, n_folds = settings[2:]
-    parts: dict[str, Any] = {
-        "n": len(here),
-        "n_home": len(group.home),
-        "loss_home": mean_estimate(loss[group.home], level),
-        "loss_here": mean_estimate(loss[here], level),
-        "loss_constant": _constant_loss(problem, here),
-    }
-    folds = np.arange(len(here)) % n_folds
-    enough = len(here) >= MIN_ROWS
-    within = _within(problem, here, folds, seed) if enough else np.empty(0)
-    parts["loss_within"] = mean_estimate(within, level)
-    return parts | _split(problem, group, (here, folds, loss), settings, enough)
-
-
-def _split(
-    problem: Problem,
-    group: _Group,
-    rows: tuple[np.ndarray, np.ndarray, np.ndarray],
-    settings: tuple[float, int, float, int],
-    enough: bool,
-) -> dict[str, Any]:
-    trim, min_effective_rows, level, _ = settings
-    here, folds, loss = rows
-    nothing = dict.fromkeys(("covariate_home", "concept", "covariate_here"), Estimate())
-    if not enough:
-        total = _difference(loss[group.home], loss[here], level)
-        unknown = dict.fromkeys(("ess_home", "ess_here", "overlap", "auc"), np.nan)
-        return {"total": total, **nothing, **unknown, "note": f"fewer than {MIN_ROWS} rows"}
-    losses = (loss[group.home], loss[here])
-    at_home, at_here, auc = cross_fit(
-        problem.covariates, (group.home, here), losses, (group.folds, folds), trim
-    )
-    space = shared_space(*losses, at_home, at_here, level)
-    found = {name: getattr(space, name) for name in (*nothing, "total")}
-    effective, note = min(space.ess_home, space.ess_here), ""
-    if effective < min_effective_rows:
-        found |= nothing
-        note = f"hardly any shared covariates: {effective:.0f} effective rows"
-    elif space.overlap < 0.2:
-        note = f"few shared covariates (overlap {space.overlap:.2f})"
-    diagnostics = {name: getattr(space, name) for name in ("ess_home", "ess_here", "overlap")}
-    return {**found, **diagnostics, "auc": auc, "note": note}
-
-
-def _difference(home: np.ndarray, here: np.ndarray, level: float) -> Estimate:
-    """Welch's interval for a difference of means."""
-    a, b = mean_estimate(home, level), mean_estimate(here, level)
-    half = np.hypot(a.high - a.value, b.high - b.value)
-    value = b.value - a.value
-    return Estimate(value, value - half, value + half)
-
-
-def _within(
-    problem: Problem, here: np.ndarray, folds: np.ndarray, seed: np.random.SeedSequence
-) -> np.ndarray:
-    loss = np.empty(len(here))
-    for k, child in enumerate(seed.spawn(int(folds.max()) + 1)):
-        test = folds == k
-        loss[test] = held_out_losses(problem, here[~test], [here[test]], child)[0]
-    return loss
-
-
-def _constant_loss(problem: Problem, rows: np.ndarray) -> float:
-    """Loss of the mean (of the class shares), unbiased for the rows' own population."""
-    outcome, n = problem.outcome[rows], len(rows)
-    if n < 2:
-        return np.nan
-    if not problem.n_classes:
-        return float(outcome.var(ddof=1))
-    shares = np.bincount(outcome.astype(np.intp), minlength=problem.n_classes) / n
-    value = float(1 - (shares**2).sum()) * n / (n - 1)
-    return value / 2 if problem.n_classes == 2 else value

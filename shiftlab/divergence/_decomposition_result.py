@@ -32,6 +32,8 @@ class EnvironmentLoss:
         Label.
     n : int
         Rows used.
+    n_without_outcome : int
+        Rows of this environment set aside because the outcome is missing.
     n_home : int
         Rows used at home, that is, in the environments the model was trained on.
     loss_home, loss_here : Estimate
@@ -60,6 +62,7 @@ class EnvironmentLoss:
 
     environment: Any
     n: int
+    n_without_outcome: int
     n_home: int
     loss_home: Estimate
     loss_here: Estimate
@@ -128,9 +131,9 @@ class ShiftDecomposition(Result):
         Returns
         -------
         DataFrame
-            Columns: environment, n, n_home; loss_home, loss_here, total, covariate_home, concept,
-            covariate_here, loss_within, each followed by its limits (``_low``, ``_high``);
-            loss_constant, ess_home, ess_here, overlap, auc, note.
+            Columns: environment, n, n_without_outcome, n_home; loss_home, loss_here, total,
+            covariate_home, concept, covariate_here, loss_within, each followed by its limits
+            (``_low``, ``_high``); loss_constant, ess_home, ess_here, overlap, auc, note.
         """
         import pandas as pd
 

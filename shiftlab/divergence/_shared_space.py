@@ -21,7 +21,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Estimate", "Nuisance", "SharedSpace", "mean_estimate", "shared_space"]
+__all__ = [
+    "Estimate",
+    "Nuisance",
+    "SharedSpace",
+    "mean_difference",
+    "mean_estimate",
+    "shared_space",
+]
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,18 @@ def mean_estimate(values: np.ndarray, confidence_level: float) -> Estimate:
     if n < 2:
         return Estimate(float(values.mean()) if n else np.nan)
     return _interval(float(values.mean()), float(values.std(ddof=1)) / n**0.5, n, confidence_level)
+
+
+def mean_difference(home: np.ndarray, here: np.ndarray, confidence_level: float) -> Estimate:
+    """Mean here minus mean at home, with Welch's interval."""
+    a, b = (
+        values.var(ddof=1) / len(values) if len(values) > 1 else np.nan for values in (home, here)
+    )
+    value = float(here.mean() - home.mean())
+    if not a + b > 0:
+        return Estimate(value) if np.isnan(a + b) else Estimate(value, value, value)
+    df = (a + b) ** 2 / (a**2 / (len(home) - 1) + b**2 / (len(here) - 1))
+    return _interval(value, float(a + b) ** 0.5, float(df) + 1, confidence_level)
 
 
 def shared_space(

@@ -14,6 +14,7 @@ from shiftlab.metrics._disparity_metrics import (
     equalized_odds_difference,
     false_positive_rate_difference,
 )
+from shiftlab.metrics._group_fairness import GroupFairness, group_fairness
 from shiftlab.metrics._intervals import difference_interval, rate_interval, ratio_interval
 from shiftlab.metrics._metric import GroupEstimate, Metric
 from shiftlab.metrics._rate_metrics import (
@@ -27,6 +28,7 @@ from shiftlab.metrics._rate_metrics import (
 __all__ = [
     "GroupCounts",
     "GroupEstimate",
+    "GroupFairness",
     "Metric",
     "accuracy",
     "accuracy_difference",
@@ -37,6 +39,7 @@ __all__ = [
     "equalized_odds_difference",
     "false_positive_rate",
     "false_positive_rate_difference",
+    "group_fairness",
     "precision",
     "rate_interval",
     "ratio_interval",

@@ -9,7 +9,7 @@ from shiftlab.metrics._counts import GroupCounts
 from shiftlab.metrics._inference import Inference, compare, interval, percentiles, resample_rates
 from shiftlab.metrics._rates import RateSums, rate_sums
 
-__all__ = ["Comparisons", "Family", "limits", "pair_all", "pair_each"]
+__all__ = ["Comparisons", "Family", "each_limits", "limits", "pair_all", "pair_each"]
 
 
 @dataclass(frozen=True)
@@ -134,11 +134,6 @@ class Comparisons:
         ordered = np.column_stack([self.pairs[:, 0], np.sort(self.pairs[:, 1:], axis=1)])
         return 1 if (ordered == ordered[0]).all() else len(self.pairs)
 
-    @property
-    def is_trivial(self) -> bool:
-        """Whether every pair is a group with itself."""
-        return bool((self.pairs[:, 1] == self.pairs[:, 2]).all())
-
     def bound(self, low: float, high: float) -> tuple[float, float]:
         """Keep the limits on the side where the metric must lie."""
         if self.neutral is None:
@@ -155,10 +150,7 @@ def limits(
     options: Inference,
 ) -> tuple[float, float, float, tuple[int, int, int]]:
     """Value, interval and pair (family, entry, entry) of the most extreme comparison."""
-    sums, starts = _join(families)
-    group, against = (
-        starts[comparisons.pairs[:, 0]] + comparisons.pairs[:, side] for side in (1, 2)
-    )
+    sums, group, against = _entries(comparisons, families)
     values = compare(sums.rate[group], sums.rate[against], comparisons.kind)
     best = 0
     if not np.isnan(values).all():
@@ -170,6 +162,40 @@ def limits(
     else:
         low, high = _simultaneous(comparisons, sums.take(group), sums.take(against), options)
     return float(values[best]), low, high, (family, i, j)
+
+
+def each_limits(
+    comparisons: Comparisons,
+    families: Sequence[Family],
+    draws: Sequence[np.ndarray | None],
+    options: Inference,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Value and interval of each comparison on its own."""
+    sums, group, against = _entries(comparisons, families)
+    kind = comparisons.kind
+    values = compare(sums.rate[group], sums.rate[against], kind)
+    known = [draw for draw in draws if draw is not None]
+    if known:
+        joined, level = np.concatenate(known), options.confidence_level
+        pairs = zip(group, against, strict=True)
+        own = [percentiles(compare(joined[i], joined[j], kind), level) for i, j in pairs]
+        low, high = np.array(own).T
+    else:
+        low, high = interval(
+            sums.take(group), sums.take(against), kind, options.method, options.confidence_level
+        )
+    # A group against itself is exactly neutral.
+    same = group == against
+    return values, np.where(same, values, low), np.where(same, values, high)
+
+
+def _entries(
+    comparisons: Comparisons, families: Sequence[Family]
+) -> tuple[RateSums, np.ndarray, np.ndarray]:
+    """Return the sums of all families in one, and the positions of both sides of each pair."""
+    sums, starts = _join(families)
+    family, group, against = comparisons.pairs.T
+    return sums, starts[family] + group, starts[family] + against
 
 
 def _join(families: Sequence[Family]) -> tuple[RateSums, np.ndarray]:

@@ -15,7 +15,14 @@ from typing import Any
 import numpy as np
 
 from shiftlab.exceptions import InputError
-from shiftlab.metrics._comparisons import Comparisons, Family, limits, pair_all, pair_each
+from shiftlab.metrics._comparisons import (
+    Comparisons,
+    Family,
+    each_limits,
+    limits,
+    pair_all,
+    pair_each,
+)
 from shiftlab.metrics._counts import GroupCounts
 from shiftlab.metrics._inference import Inference
 from shiftlab.metrics._metric import GroupEstimate, Metric
@@ -108,17 +115,23 @@ def _by_group(
     options: Inference,
 ) -> tuple[GroupEstimate, ...]:
     """Each group against its reference, taken as given."""
+    pairs = [
+        [family.against_reference(i, reference) for family in families] for i in range(len(counts))
+    ]
+    shown = [i for i, own in enumerate(pairs) if any(len(pair) for pair in own)]
+    if unsigned:
+        gaps = (Comparisons.of(pairs[i], kind, True, 0.0, True) for i in shown)
+        found = [limits(gap, families, draws, options)[:3] for gap in gaps]
+    else:
+        joined = [np.concatenate([pairs[i][0] for i in shown])]
+        every = Comparisons.of(joined, kind, False, None, False)
+        found = list(zip(*each_limits(every, families, draws, options), strict=True))
     estimates = []
-    for index, label in enumerate(counts.labels):
-        pairs = [family.against_reference(index, reference) for family in families]
-        if not any(len(pair) for pair in pairs):
-            continue
-        own = Comparisons.of(pairs, kind, unsigned, 0.0 if unsigned else None, unsigned)
-        value, low, high, _ = limits(own, families, draws, options)
-        if own.is_trivial:
-            low = high = value
-        rows = max(family.rows_of(index) for family in families)
-        estimates.append(GroupEstimate(label, value, low, high, rows))
+    for i, (value, low, high) in zip(shown, found, strict=True):
+        rows = max(family.rows_of(i) for family in families)
+        estimates.append(
+            GroupEstimate(counts.labels[i], float(value), float(low), float(high), rows)
+        )
     return tuple(estimates)
 
 

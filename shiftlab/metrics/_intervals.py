@@ -19,7 +19,7 @@ DIFFERENCE_METHODS = ("newcombe",)
 
 # Limits of the search for a ratio, on the log scale: far beyond what counts below 2**53 can tell.
 _LOG_BOUND = 75.0
-_N_HALVINGS = 64
+_N_HALVINGS = 56
 
 
 def rate_interval(

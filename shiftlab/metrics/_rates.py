@@ -105,10 +105,11 @@ def rate_sums(counts: GroupCounts, rate: str) -> RateSums:
         success, trial = success[:1], trial[:1]
     if counts.weights is None or counts.squared_weights is None:
         x, n = (counts.counts[:, cells].sum(axis=1) for cells in (success, trial))
-        return RateSums(*(values.astype(float) for values in (x, n, x, n)), n)
-    sums = [
+        x, trials = x.astype(float), n.astype(float)
+        return RateSums(x, trials, x, trials, n)
+    x, n, squares, trial_squares = (
         table[:, cells].sum(axis=1)
         for table in (counts.weights, counts.squared_weights)
         for cells in (success, trial)
-    ]
-    return RateSums(*sums, counts.counts[:, trial].sum(axis=1))
+    )
+    return RateSums(x, n, squares, trial_squares, counts.counts[:, trial].sum(axis=1))

@@ -5,6 +5,7 @@ from typing import Any
 
 from shiftlab._core.random import RandomState
 from shiftlab._core.validation import check_option
+from shiftlab.divergence._classifier import classifier_test
 from shiftlab.divergence._discrete import (
     chi_square_test,
     g_test,
@@ -12,19 +13,29 @@ from shiftlab.divergence._discrete import (
     kl_test,
     total_variation_test,
 )
+from shiftlab.divergence._kernel import energy_test, mmd_fourier_test, mmd_test
+from shiftlab.divergence._mmd_blocks import mmd_block_test
 from shiftlab.divergence._permutation import Resampling
 from shiftlab.divergence._results import TwoSampleResult
 from shiftlab.divergence._univariate import ks_test
+from shiftlab.divergence._wasserstein import sliced_wasserstein_test, wasserstein_test
 
 __all__ = ["two_sample_test"]
 
 TESTS: dict[str, Callable[..., TwoSampleResult]] = {
     "chi_square": chi_square_test,
+    "classifier": classifier_test,
+    "energy": energy_test,
     "g": g_test,
     "hellinger": hellinger_test,
     "kl": kl_test,
     "ks": ks_test,
+    "mmd": mmd_test,
+    "mmd_block": mmd_block_test,
+    "mmd_fourier": mmd_fourier_test,
+    "sliced_wasserstein": sliced_wasserstein_test,
     "total_variation": total_variation_test,
+    "wasserstein": wasserstein_test,
 }
 
 
@@ -44,10 +55,10 @@ def two_sample_test(
     ----------
     x, y : table or array with the same columns
     method : str, default "mmd"
-        Numbers and categories: "mmd", "energy", "sliced_wasserstein", "wasserstein",
-        "classifier". One column of numbers: "ks", "wasserstein". Categories (or counts): "kl",
-        "total_variation", "hellinger", "chi_square", "g". The function ``<method>_test`` has the
-        details.
+        Numbers and categories: "mmd", "mmd_fourier", "mmd_block", "energy",
+        "sliced_wasserstein", "wasserstein", "classifier". One column of numbers: "ks",
+        "wasserstein". Categories (or counts): "kl", "total_variation", "hellinger", "chi_square",
+        "g". The function ``<method>_test`` has the details.
     n_resamples : int, default 999
         0 for the asymptotic p-value where there is one, and for none elsewhere.
     sampling : {"independent", "without_replacement"}, default "independent"

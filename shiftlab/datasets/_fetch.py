@@ -1,13 +1,12 @@
 """The one mechanism behind every loader: locate, check, read, document."""
 
 import inspect
-import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 from shiftlab._core.validation import check_option
 from shiftlab.datasets._dataset import Dataset
-from shiftlab.datasets._locate import check_content, find_local, locate
+from shiftlab.datasets._locate import DataHome, check_content, is_local, locate
 from shiftlab.datasets._read import FRAME_KINDS, FrameKind, convert, read_arrays, read_csv
 from shiftlab.datasets._registry import (
     Download,
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Fetcher", "fetch", "fetcher", "list_datasets"]
-
-DataHome: TypeAlias = str | os.PathLike[str] | None
 
 
 @overload
@@ -190,8 +187,8 @@ def list_datasets(data_home: DataHome = None) -> "pd.DataFrame":
     -------
     DataFrame
         One row per table: name, table, rows, columns, missing (cells), environment and target
-        (columns), licence, local (the file is on this machine) and download (a public original
-        with known checksum is registered).
+        (columns), licence, local (the file or its original is on this machine) and download (a
+        public original with known checksum is registered).
 
     Examples
     --------
@@ -216,7 +213,7 @@ def list_datasets(data_home: DataHome = None) -> "pd.DataFrame":
                     "environment": info.environment,
                     "target": info.target,
                     "licence": info.licence,
-                    "local": info.packaged or find_local(info, filename, data_home) is not None,
+                    "local": is_local(info, file, data_home),
                     "download": file.download is not None,
                 }
             )

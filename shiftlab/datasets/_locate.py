@@ -9,12 +9,23 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import TypeAlias
 
 from shiftlab._core.optional import import_optional
 from shiftlab.datasets._registry import Download, Entry, FileEntry
 from shiftlab.exceptions import DataNotFoundError
 
-__all__ = ["check_content", "find_local", "is_offline", "locate", "search_folders", "user_cache"]
+__all__ = [
+    "DataHome",
+    "check_content",
+    "is_local",
+    "is_offline",
+    "locate",
+    "search_folders",
+    "user_cache",
+]
+
+DataHome: TypeAlias = str | os.PathLike[str] | None
 
 logger = logging.getLogger("shiftlab")
 
@@ -40,14 +51,14 @@ def is_offline() -> bool:
     return os.environ.get(OFFLINE_VARIABLE, "").strip().lower() not in ("", "0", "false", "no")
 
 
-def search_folders(data_home: str | os.PathLike[str] | None) -> tuple[Path, ...]:
+def search_folders(data_home: DataHome) -> tuple[Path, ...]:
     """Return the folders that may hold data sets, in the order of the search."""
     named = [data_home, os.environ.get(DATA_VARIABLE) or None]
     given = [Path(folder).expanduser() for folder in named if folder is not None]
     return tuple(dict.fromkeys([*given, user_cache()]))
 
 
-def find_local(info: Entry, filename: str, data_home: str | os.PathLike[str] | None) -> Path | None:
+def _find_local(info: Entry, filename: str, data_home: DataHome) -> Path | None:
     """Return the first local file of that name, unchecked, or None."""
     for folder in search_folders(data_home):
         path = folder / info.folder / filename
@@ -56,11 +67,19 @@ def find_local(info: Entry, filename: str, data_home: str | os.PathLike[str] | N
     return None
 
 
+def is_local(info: Entry, file: FileEntry, data_home: DataHome) -> bool:
+    """Tell whether a file or its original is on this machine, without checking it."""
+    if info.packaged or _find_local(info, file.name, data_home) is not None:
+        return True
+    original = file.download
+    return original is not None and _find_local(info, original.filename, data_home) is not None
+
+
 def locate(
     info: Entry,
     file: FileEntry,
     *,
-    data_home: str | os.PathLike[str] | None = None,
+    data_home: DataHome = None,
     verify: bool = True,
 ) -> tuple[Path, Download | None]:
     """Find a file of a data set, downloading its original if need be.
@@ -89,14 +108,14 @@ def locate(
     DataNotFoundError
         If the file is nowhere, may not be downloaded, or is not the registered one.
     """
-    path = find_local(info, file.name, data_home)
+    path = _find_local(info, file.name, data_home)
     if path is not None:
         if verify:
             _check(info, path, file.sha256)
         return path, None
     if file.download is None:
         raise DataNotFoundError(_absent(info, file, data_home))
-    path = find_local(info, file.download.filename, data_home)
+    path = _find_local(info, file.download.filename, data_home)
     if path is not None:
         if verify:
             _check(info, path, file.download.sha256)
@@ -120,7 +139,7 @@ def check_content(info: Entry, file: FileEntry, content: bytes) -> None:
     _compare(info, file.name, hashlib.sha256(content).hexdigest(), file.sha256)
 
 
-def _absent(info: Entry, file: FileEntry, data_home: str | os.PathLike[str] | None) -> str:
+def _absent(info: Entry, file: FileEntry, data_home: DataHome) -> str:
     folders = "; ".join(str(folder / info.folder) for folder in search_folders(data_home))
     message = (
         f"Data set {info.name!r}: the file {file.name!r} ({file.bytes:,} bytes, sha256 "
@@ -162,7 +181,7 @@ def _download(
     info: Entry,
     file: FileEntry,
     download: Download,
-    data_home: str | os.PathLike[str] | None,
+    data_home: DataHome,
 ) -> Path:
     pooch = import_optional("pooch", extra="data", purpose=f"Downloading data set {info.name!r}")
     root = user_cache() if data_home is None else Path(data_home).expanduser()

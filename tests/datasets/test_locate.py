@@ -1,10 +1,22 @@
 """Where a file is looked for, what is refused, and what an error says."""
 
+import hashlib
+import sys
+
+import pandas as pd
 import pytest
 
 from shiftlab.datasets import fetch, list_datasets
 from shiftlab.datasets._locate import is_offline, user_cache
-from shiftlab.exceptions import DataNotFoundError, InputError
+from shiftlab.datasets._registry import read_registry
+from shiftlab.exceptions import DataNotFoundError, InputError, MissingDependencyError
+
+DOWNLOADS = [
+    (info.name, table)
+    for info in read_registry().values()
+    for table, filename in info.tables.items()
+    if info.files[filename].download is not None
+]
 
 
 def put(folder, content):
@@ -59,8 +71,6 @@ def test_a_file_is_hashed_once_until_it_changes(make_toy, tmp_path, monkeypatch)
     path = put(tmp_path, content)
     fetch("toy", data_home=tmp_path)
     calls = []
-    import hashlib
-
     original = hashlib.file_digest
     monkeypatch.setattr(hashlib, "file_digest", lambda *a: calls.append(a) or original(*a))
     fetch("toy", data_home=tmp_path)
@@ -111,6 +121,33 @@ def test_offline_fails_at_once_and_says_so(make_toy, server, clean_environment, 
     assert not clean_environment.exists()
 
 
+def test_missing_pooch_is_named(make_toy, monkeypatch):
+    make_toy("http://127.0.0.1:9/original.csv")
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    with pytest.raises(MissingDependencyError, match=r"data set 'toy' needs .*shiftlab\[data\]"):
+        fetch("toy")
+
+
+def test_stored_original_counts_as_local(clean_environment):
+    folder = clean_environment / "german_credit"
+    folder.mkdir(parents=True)
+    (folder / "german.csv").touch()
+    listed = list_datasets().set_index("name")["local"]
+    assert listed["german_credit"]
+    assert not listed["adult"]
+
+
+@pytest.mark.network
+@pytest.mark.parametrize(("name", "table"), DOWNLOADS, ids=lambda value: value)
+def test_public_original_becomes_the_registered_table(
+    name, table, clean_environment, tmp_path, shared_data
+):
+    fetched = fetch(name, table=table, data_home=tmp_path)
+    pd.testing.assert_frame_equal(
+        fetched.frame, fetch(name, table=table, data_home=shared_data).frame
+    )
+
+
 @pytest.mark.parametrize(("value", "expected"), [("", False), ("0", False), ("1", True)])
 def test_offline_variable(value, expected, monkeypatch):
     monkeypatch.setenv("SHIFTLAB_OFFLINE", value)
@@ -122,6 +159,7 @@ def test_offline_variable(value, expected, monkeypatch):
     [
         ("linux", "XDG_CACHE_HOME", ("shiftlab",)),
         ("win32", "LOCALAPPDATA", ("shiftlab",)),
+        ("darwin", "HOME", ("Library", "Caches", "shiftlab")),
     ],
 )
 def test_cache_follows_the_platform(platform, variable, tail, monkeypatch, tmp_path):

@@ -36,6 +36,7 @@ from shiftlab.simulation._noise import (
     StudentT,
     Uniform,
 )
+from shiftlab.simulation._random_models import random_dag, random_model
 from shiftlab.simulation._sampling import SimulatedData
 from shiftlab.simulation._shifts import (
     CoefficientShift,
@@ -94,5 +95,7 @@ __all__ = [
     "Transform",
     "Uniform",
     "evolve",
+    "random_dag",
+    "random_model",
     "random_tree",
 ]

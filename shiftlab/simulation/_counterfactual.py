@@ -101,8 +101,9 @@ def _predict(
 
 def _infer(name: str, node: Node, frame: "pd.DataFrame", rows: np.ndarray) -> np.ndarray | None:
     parents = {parent: _column(frame, parent, rows) for parent in node.parents}
+    observed = _column(frame, name, rows)
     try:
-        return node.law.infer_noise(parents, _column(frame, name, rows))
+        return node.law.infer_noise(parents, observed)
     except InputError as error:
         raise InputError(f"The noise of {name!r} cannot be inferred. {error}") from error
 

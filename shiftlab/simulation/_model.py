@@ -40,8 +40,8 @@ class StructuralModel(Spec):
         default one environment named ``"base"``.
     environment_name : str, default "environment"
         Name of the environment column in sampled tables.
-    interventions : mapping of str to Node, optional
-        Nodes that replace those of every environment; see `do`.
+    interventions : mapping of str to value, Mechanism, Function or Node, optional
+        What is done to variables in every environment, after its shifts; see `do`.
 
     Raises
     ------
@@ -76,15 +76,13 @@ class StructuralModel(Spec):
     nodes: Mapping[str, Node]
     environments: Mapping[Any, tuple[Shift, ...]] = field(default_factory=dict)
     environment_name: str = "environment"
-    interventions: Mapping[str, Node] = field(default_factory=dict)
+    interventions: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_names(self.nodes, self.environment_name)
         listed = self.environments or {"base": ()}
         shifts = {_plain_label(k): _as_shifts(v, k) for k, v in listed.items()}
         object.__setattr__(self, "environments", shifts)
-        for name in self.interventions:
-            check_choice(name, list(self.nodes), "interventions")
         for label in shifts:
             self.order(label)
             self._check_row_shifts(label)
@@ -113,7 +111,7 @@ class StructuralModel(Spec):
             if isinstance(shift, NodeShift):
                 check_choice(shift.node, list(nodes), f"{type(shift).__name__} in {label!r}")
                 nodes[shift.node] = shift.apply(nodes[shift.node])
-        return {**nodes, **self.interventions}
+        return self._after_interventions(nodes)
 
     def order(self, environment: Hashable) -> tuple[str, ...]:
         """Return the names of the variables, causes first, in one environment.
@@ -161,7 +159,7 @@ class StructuralModel(Spec):
     def changed_variables(self, environment: Hashable) -> tuple[str, ...]:
         """Return the variables whose mechanism or noise differs from the model's own."""
         nodes = self.nodes_in(environment)
-        base = {**self.nodes, **self.interventions}
+        base = self._after_interventions(self.nodes)
         return tuple(name for name in self.nodes if nodes[name] != base[name])
 
     def changing_variables(self) -> tuple[str, ...]:
@@ -179,8 +177,8 @@ class StructuralModel(Spec):
         Parameters
         ----------
         interventions : mapping of str to value, Mechanism, Function or Node
-            A value is a hard intervention; anything else replaces the mechanism and keeps the
-            noise (a `Node` brings its own).
+            A value is a hard intervention; a mechanism or function replaces that of each
+            environment and keeps its noise; a `Node` brings its own.
 
         Returns
         -------
@@ -194,11 +192,7 @@ class StructuralModel(Spec):
         >>> data.frame["X"].tolist()
         [2.0, 2.0, 2.0, 2.0]
         """
-        replaced = {}
-        for name, action in interventions.items():
-            check_choice(name, list(self.nodes), "interventions")
-            replaced[name] = intervened(self.nodes[name], action, name)
-        return replace(self, interventions={**self.interventions, **replaced})
+        return replace(self, interventions={**self.interventions, **interventions})
 
     def sample(
         self, n_rows: int | Mapping[Any, int], *, random_state: RandomState = None
@@ -308,7 +302,7 @@ class StructuralModel(Spec):
         n, k = len(self.nodes), len(self.environments)
         lines = [f"StructuralModel with {n} variables and {k} environment{'s' * (k > 1)}"]
         lines += [_describe(name, node) for name, node in self.nodes.items()]
-        lines += [_describe(f"do {name}", node) for name, node in self.interventions.items()]
+        lines += [f"  do {name} := {action!r}" for name, action in self.interventions.items()]
         for label, shifts in list(self.environments.items())[:12]:
             text = ", ".join(map(repr, shifts)) or "nothing changes"
             lines.append(f"  in {label!r}: {text}")
@@ -317,6 +311,13 @@ class StructuralModel(Spec):
     def check_environment(self, environment: Hashable) -> Any:
         """Return the label of an environment, or raise an error that suggests the nearest one."""
         return check_choice(_plain_label(environment), list(self.environments), "environment")
+
+    def _after_interventions(self, nodes: Mapping[str, Node]) -> dict[str, Node]:
+        changed = dict(nodes)
+        for name, action in self.interventions.items():
+            check_choice(name, list(changed), "interventions")
+            changed[name] = intervened(changed[name], action, name)
+        return changed
 
     def _check_row_shifts(self, label: Any) -> None:
         for shift in self.environments[label]:

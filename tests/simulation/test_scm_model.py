@@ -91,7 +91,8 @@ def test_interventions_survive_the_round_trip():
     model = zoo().do({"A": 1.0, "D": Linear({"B": 1.0})})
     copy = StructuralModel.from_json(model.to_json())
     assert copy == model
-    assert copy.interventions["A"].law == Fixed(1.0)
+    assert copy.nodes_in("new")["A"].law == Fixed(1.0)
+    assert "do A := 1.0" in repr(copy)
 
 
 def test_callables_are_no_data():

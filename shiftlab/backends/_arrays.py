@@ -102,7 +102,7 @@ def to_device(
     array([1., 2., 3.])
     """
     check_option(dtype, ("float64", "float32", "input"), "dtype")
-    if not array_api_compat.is_array_api_obj(x):
+    if not array_api_compat.is_array_api_obj(x) or isinstance(x, np.ndarray):
         x = _as_numpy_numbers(x, name)
     xp = array_namespace(x)
     if device is not None:

@@ -172,7 +172,7 @@ def eigh_psd(
             stacklevel=2,
         )
     threshold = (n * precision if rtol is None else rtol) * largest
-    kept = int(xp.sum(xp.astype(values > max(threshold, 0.0), xp.int64)))
+    kept = int(xp.sum(xp.astype(values > float(threshold), xp.int64)))
     kept = kept if rank is None else min(kept, rank)
     return xp.flip(values[n - kept :]), xp.flip(vectors[:, n - kept :], axis=1)
 

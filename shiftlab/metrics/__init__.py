@@ -6,17 +6,16 @@ Ratios and differences state what is divided by, or subtracted from, what.
 """
 
 from shiftlab.metrics._counts import GroupCounts
-from shiftlab.metrics._disparity_metrics import (
+from shiftlab.metrics._disparity_metrics import demographic_parity_difference, disparate_impact
+from shiftlab.metrics._group_fairness import GroupFairness, group_fairness
+from shiftlab.metrics._intervals import difference_interval, rate_interval, ratio_interval
+from shiftlab.metrics._metric import GroupEstimate, Metric
+from shiftlab.metrics._outcome_metrics import (
     accuracy_difference,
-    demographic_parity_difference,
-    disparate_impact,
     equal_opportunity_difference,
     equalized_odds_difference,
     false_positive_rate_difference,
 )
-from shiftlab.metrics._group_fairness import GroupFairness, group_fairness
-from shiftlab.metrics._intervals import difference_interval, rate_interval, ratio_interval
-from shiftlab.metrics._metric import GroupEstimate, Metric
 from shiftlab.metrics._rate_metrics import (
     accuracy,
     false_positive_rate,

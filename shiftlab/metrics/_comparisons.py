@@ -105,12 +105,15 @@ class Comparisons:
         Whether the largest comparison is the metric, or the smallest.
     neutral : float or None
         Bound of the metric: the comparison of a group with itself, where that is a candidate.
+    exhaustive : bool
+        Whether these are all ordered pairs of groups of each family.
     """
 
     pairs: np.ndarray
     kind: str
     largest: bool
     neutral: float | None
+    exhaustive: bool
 
     @classmethod
     def of(
@@ -126,7 +129,7 @@ class Comparisons:
         joined = np.concatenate(parts)
         if both_orders:
             joined = np.concatenate([joined, joined[:, [0, 2, 1]]])
-        return cls(joined, kind, largest, neutral)
+        return cls(joined, kind, largest, neutral, neutral is not None and not both_orders)
 
     @property
     def n_limits(self) -> int:
@@ -230,7 +233,15 @@ def _from_draws(
 ) -> tuple[float, float]:
     extreme = np.full(draws.shape[1], np.nan)
     reduce = np.fmax if comparisons.largest else np.fmin
-    # Pair by pair: all pairs of many groups at once would not fit in memory.
+    if comparisons.exhaustive:
+        # The extreme pair is that of the highest and the lowest rate.
+        for family in np.unique(comparisons.pairs[:, 0]):
+            own = draws[np.unique(group[comparisons.pairs[:, 0] == family])]
+            ends = (own.max(axis=0), own.min(axis=0))
+            ends = ends if comparisons.largest else ends[::-1]
+            reduce(extreme, compare(*ends, comparisons.kind), out=extreme)
+        return percentiles(extreme, options.confidence_level)
+    # Pair by pair: all of them at once would not fit in memory.
     for i, j in zip(group, against, strict=True):
         reduce(extreme, compare(draws[i], draws[j], comparisons.kind), out=extreme)
     return percentiles(extreme, options.confidence_level)

@@ -159,14 +159,14 @@ def _read_fast(values: Any, name: str) -> list[Labels] | None:
     """Read columns of integers or booleans without a detour; None if there is any other."""
     if isinstance(values, Mapping) or (hasattr(values, "columns") and hasattr(values, "shape")):
         keys = list(values) if isinstance(values, Mapping) else list(values.columns)
-        if not keys or len(set(keys)) < len(keys):
+        if not all(isinstance(key, str) for key in keys) or len(set(keys)) < len(keys):
             return None
-        columns = [(str(key), values[key]) for key in keys]
+        columns = [(key, values[key]) for key in keys]
     else:
         label = getattr(values, "name", None)
         columns = [(label if isinstance(label, str) and label else name, values)]
     labels = [_integer_labels(column, key) for key, column in columns]
-    return None if any(label is None for label in labels) else labels  # type: ignore[return-value]
+    return None if not labels or any(label is None for label in labels) else labels  # type: ignore[return-value]
 
 
 def _integer_labels(values: Any, name: str) -> Labels | None:

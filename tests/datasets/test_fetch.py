@@ -62,7 +62,7 @@ def test_registered_columns_and_roles_occur_in_some_table(info, shared_data):
     assert {*info.roles, *info.columns} <= seen
 
 
-@pytest.mark.parametrize("loader", LOADERS)
+@pytest.mark.parametrize("loader", ["fetch", *LOADERS])
 def test_examples_of_the_documentation(loader, shared_data, monkeypatch):
     """The examples that doctest skips for want of data are run here with the data."""
     monkeypatch.setenv("SHIFTLAB_DATA", str(shared_data))

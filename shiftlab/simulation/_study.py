@@ -19,9 +19,10 @@ from shiftlab.simulation._study_cells import CellRecord, call_cell, check_rows, 
 from shiftlab.simulation._study_definition import Definition, agree
 from shiftlab.simulation._study_design import Scenario, expand_factors, scenario_key
 from shiftlab.simulation._study_plan import plan_frame
-from shiftlab.simulation._study_result import StudyResult, build_result
+from shiftlab.simulation._study_result import StudyResult
 from shiftlab.simulation._study_run import Job, execute
 from shiftlab.simulation._study_store import DirectoryStore, MemoryStore
+from shiftlab.simulation._study_tables import build_result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -199,7 +200,11 @@ class Study:
             wanted = grown
 
     def result(self) -> StudyResult:
-        """Return what is finished, without running anything."""
+        """Return what is finished of `n_replicates`, without running anything.
+
+        The further replicates of an adaptive study come with ``run(target_mcse=...)``, which runs
+        nothing that is finished.
+        """
         wanted = dict.fromkeys((s.key for s in self._scenarios), self.n_replicates)
         return self._result(self._open(write=False), wanted)
 
@@ -247,7 +252,7 @@ class Study:
         """
         number = check_integer(replicate, "replicate", minimum=0)
         chosen = self._find(scenario)
-        self._open(write=False)
+        self._settle(write=False)
         with single_threaded():
             output = call_cell(self._job().batch([(chosen.key, number)]), chosen.key, number)
         check_rows(output, chosen.values)
@@ -267,8 +272,16 @@ class Study:
         return Job(self.function, self._seed_argument, self._entropy, self._common, self._scenarios)
 
     def _open(self, *, write: bool) -> dict[tuple[str, int], CellRecord]:
+        """Return the finished cells; with `write`, make the directory ready for more."""
+        usable = self._settle(write=write)
         if self._disk is None:
             return self._memory.load()
+        return self._disk.load(set_aside=write) if usable else {}
+
+    def _settle(self, *, write: bool) -> bool:
+        """Compare the definition with the recorded one; tell whether its cells can be used."""
+        if self._disk is None:
+            return True
         found = self._disk.manifest()
         if found is None and self._disk.parts():
             raise InputError(
@@ -283,7 +296,7 @@ class Study:
         verdict = agree(found, definition, self.on_change, self._disk.directory)
         if verdict == "overwrite":
             if not write:
-                return {}
+                return False
             self._disk.clear()
             found = None
         if write:
@@ -292,7 +305,7 @@ class Study:
             merged = definition.merged_with(found)
             if merged != found:
                 self._disk.write_manifest(merged)
-        return self._disk.load(set_aside=write)
+        return True
 
     def _cell_keys(self, wanted: Mapping[str, int]) -> list[tuple[str, int]]:
         # Replicate by replicate, so that a partial study is balanced over the scenarios.

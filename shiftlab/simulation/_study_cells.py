@@ -107,12 +107,24 @@ def _run_cell(batch: Batch, key: str, replicate: int) -> CellRecord:
     try:
         output = call_cell(batch, key, replicate)
         columns, rows = check_rows(output, batch.scenarios[key][0])
-    except Exception as error:  # a study outlives whatever its function raises
+    except (Exception, SystemExit) as error:  # a study outlives whatever its function raises
         seconds = time.perf_counter() - start
-        text = "".join(traceback.format_exception(error))
-        found = (type(error).__name__, str(error), text)
-        return CellRecord(key, replicate, (), (), seconds, found)
+        return CellRecord(key, replicate, (), (), seconds, _describe_error(error))
     return CellRecord(key, replicate, columns, rows, time.perf_counter() - start)
+
+
+def _describe_error(error: BaseException) -> tuple[str, str, str]:
+    try:
+        message = str(error)
+    except Exception:  # the exception's own code may fail as well
+        message = "(the exception has no readable message)"
+    text = "".join(traceback.format_exception(error))
+    return type(error).__name__, _clean(message), _clean(text)
+
+
+def _clean(text: str) -> str:
+    # Lone surrogates (undecodable file names, say) cannot be written as UTF-8.
+    return text.encode("utf-8", "replace").decode()
 
 
 def check_rows(
@@ -162,8 +174,10 @@ def _check_value(value: Any, name: str) -> Value:
         value = value[()]
     if isinstance(value, np.generic):
         value = value.item()
-    if value is None or isinstance(value, (float, str)):
+    if value is None or isinstance(value, float):
         return value
+    if isinstance(value, str):
+        return _clean(value)
     if isinstance(value, int):  # booleans too
         if abs(value) > EXACT_INTEGER:
             raise InputError(f"Output {name!r} is an integer beyond 2**53; return it as text.")

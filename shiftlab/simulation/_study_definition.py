@@ -133,7 +133,7 @@ def _changes(found: dict[str, Any], definition: Definition) -> list[str]:
         known = found["objects"].get(factor, {})
         for label, content in labels.items():
             if known.get(label, content) != content:
-                changes.append(f"the object labelled {label!r} of factor {factor!r} changed")
+                changes.append(f"the object labelled {label} of factor {factor!r} changed")
     return changes
 
 
@@ -142,7 +142,7 @@ def _object_fingerprints(scenarios: Sequence[Scenario]) -> dict[str, dict[str, s
     for scenario in scenarios:
         for factor in scenario.labelled:
             labels = objects.setdefault(factor, {})
-            label = str(scenario.shown[factor])
+            label = repr(scenario.shown[factor])
             if label not in labels:
                 labels[label] = fingerprint(scenario.values[factor])
     return objects

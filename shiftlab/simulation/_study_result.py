@@ -9,15 +9,12 @@ import numpy as np
 from shiftlab._core.names import join_names, missing_column_message
 from shiftlab._core.results import Result, to_plain
 from shiftlab.exceptions import ColumnNotFoundError, InputError
-from shiftlab.simulation._study_cells import CellRecord
-from shiftlab.simulation._study_design import Scenario
-from shiftlab.simulation._study_store import text_value
-from shiftlab.simulation._study_summary import Measured, describe, estimator_performance
+from shiftlab.simulation._study_summary import contrast_lines, mean_lines, performance_lines
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["StudyResult", "build_result"]
+__all__ = ["StudyResult"]
 
 SUMMARY_COLUMNS = (
     "measure", "statistic", "value", "mcse", "n_replicates", "n_missing", "n_failed"
@@ -116,7 +113,7 @@ class StudyResult(Result):
         DataFrame
             One row per group and statistic with the columns of the group, ``measure``,
             ``statistic``, ``value``, ``mcse``, ``n_replicates`` (used), ``n_missing`` (without a
-            value, left out) and ``n_failed`` (cells that raised).
+            value, left out) and ``n_failed`` (cells of the group's scenarios that raised).
 
         Raises
         ------
@@ -130,6 +127,11 @@ class StudyResult(Result):
         """
         import pandas as pd
 
+        if self.rows.empty:
+            raise InputError(
+                f"The study has no rows to summarise: of {self.n_cells} cells {self.n_failed} "
+                f"failed and {self.n_pending} have not been run. See errors() for the failures."
+            )
         labels = self._groups(by)
         if measures is None:
             measures = [] if estimate is not None else self._numeric_outputs()
@@ -139,19 +141,69 @@ class StudyResult(Result):
         for group, part in self._split(labels):
             n_failed = self._failed_in(group)
             for name in measures:
-                values = part[name].to_numpy(dtype=float)
-                kept = values[~np.isnan(values)]
-                found = describe(kept) if len(kept) else {"mean": Measured(np.nan, np.nan)}
-                counts = _counts(len(kept), len(values) - len(kept), n_failed)
-                rows += _lines(group, name, found, counts)
+                rows += mean_lines(group, part, name, n_failed)
             if estimate is not None:
                 columns = {"estimate": estimate, "se": se}
                 columns |= dict(zip(("lower", "upper"), interval or (None, None), strict=True))
-                rows += _performance_lines(group, part, columns, target, n_failed)
+                rows += performance_lines(group, part, columns, target, n_failed)
+        return pd.DataFrame(rows, columns=[*labels, *SUMMARY_COLUMNS])
+
+    def contrast(
+        self, factor: str, reference: Any, measures: Sequence[str] | None = None
+    ) -> "pd.DataFrame":
+        """Compare the levels of a factor with one of them, replicate by replicate.
+
+        Differences are taken between cells that agree in everything else, the number of the
+        replicate included. If the seeds do not depend on the factor (common random numbers), what
+        the cells share cancels and the standard errors shrink; otherwise they are those of
+        independent samples.
+
+        Parameters
+        ----------
+        factor : str
+            A factor, or a text output such as a method.
+        reference : object
+            The level that is subtracted.
+        measures : sequence of str, optional
+            Numeric outputs; all of them by default.
+
+        Returns
+        -------
+        DataFrame
+            One row per group, level and measure, laid out as by `summary`; ``statistic`` is "mean
+            difference". A pair in which a value is missing or a cell failed counts in
+            ``n_missing``.
+
+        Raises
+        ------
+        InputError
+            If the factor has no such level, or a group holds a replicate twice.
+        """
+        import pandas as pd
+
+        labels = self._groups(None)
+        if factor not in labels:
+            raise InputError(f"factor must be one of {join_names(labels)}, found {factor!r}.")
+        levels = list(dict.fromkeys(self.rows[factor]))
+        if reference not in levels:
+            raise InputError(f"reference: {factor!r} has the levels {join_names(levels)}, "
+                             f"found {reference!r}.")  # fmt: skip
+        measures = self._numeric_outputs() if measures is None else list(measures)
+        self._check_columns(measures)
+        parts = {tuple(group.items()): part for group, part in self._split(labels)}
+        rows: list[dict[str, Any]] = []
+        for key, part in parts.items():
+            group = dict(key)
+            base = parts.get(tuple((group | {factor: reference}).items()))
+            if group[factor] == reference or base is None:
+                continue
+            n_failed = self._failed_in(group)
+            for name in measures:
+                rows += contrast_lines(group, part, base, name, n_failed)
         return pd.DataFrame(rows, columns=[*labels, *SUMMARY_COLUMNS])
 
     def _groups(self, by: Sequence[str] | None) -> list[str]:
-        text = [n for n in self._outputs() if not _is_number(self.rows[n])]
+        text = [n for n in self._outputs() if not is_number(self.rows[n])]
         labels = [*self.factors, *text] if by is None else [by] if isinstance(by, str) else list(by)
         for name in labels:
             if name not in self.rows.columns:
@@ -175,10 +227,12 @@ class StudyResult(Result):
         groups: dict[tuple[Any, ...], list[int]] = {}
         for i, key in enumerate(zip(*(self.rows[n] for n in labels), strict=True)):
             groups.setdefault(key, []).append(i)
-        factors = [name for name in labels if name in self.factors]
-        if len(factors) == len(labels) and len(self.failures):
-            for key in zip(*(self.failures[n] for n in labels), strict=True):
-                groups.setdefault(key, [])  # every replicate of the group failed
+        known = [i for i, name in enumerate(labels) if name in self.factors]
+        present = {tuple(key[i] for i in known) for key in groups}
+        for levels in zip(*(self.failures[labels[i]] for i in known), strict=True):
+            if levels not in present:  # every replicate failed; the text outputs are unknown
+                by_position = dict(zip(known, levels, strict=True))
+                groups.setdefault(tuple(by_position.get(i) for i in range(len(labels))), [])
         for key, positions in groups.items():
             yield dict(zip(labels, key, strict=True)), self.rows.iloc[positions]
 
@@ -193,7 +247,7 @@ class StudyResult(Result):
         return [n for n in self.rows.columns if n not in (*self.factors, "replicate", "row")]
 
     def _numeric_outputs(self) -> list[str]:
-        return [name for name in self._outputs() if _is_number(self.rows[name])]
+        return [name for name in self._outputs() if is_number(self.rows[name])]
 
     def _check_columns(self, names: Sequence[str]) -> None:
         available = self._numeric_outputs()
@@ -207,7 +261,7 @@ class StudyResult(Result):
     def _truth(self, truth: str | float | None) -> Any:
         if truth is None or not isinstance(truth, str):
             return truth
-        if truth not in self.rows.columns or not _is_number(self.rows[truth]):
+        if truth not in self.rows.columns or not is_number(self.rows[truth]):
             raise InputError(
                 f"truth must be a number or a numeric column of the study, found {truth!r}."
             )
@@ -241,124 +295,5 @@ class StudyResult(Result):
         return plot_means(self, measures, x, ax)
 
 
-def build_result(
-    name: str,
-    factors: tuple[str, ...],
-    cells: Sequence[tuple[Scenario, int]],
-    records: Mapping[tuple[str, int], CellRecord],
-) -> StudyResult:
-    """Assemble the result of the given cells, in their order."""
-    finished = [(s, records[s.key, r]) for s, r in cells if (s.key, r) in records]
-    returned = [(s, r) for s, r in finished if r.error is None]
-    failed = [(s, r) for s, r in finished if r.error is not None]
-    failures = _cell_table(factors, failed)
-    for i, column in enumerate(("error", "message", "traceback")):
-        failures[column] = _object_series([r.error[i] if r.error else None for _, r in failed])
-    timings = _cell_table(factors, finished)
-    timings["seconds"] = np.array([r.seconds for _, r in finished], dtype=float)
-    return StudyResult(
-        name=name,
-        factors=factors,
-        n_cells=len(cells),
-        n_done=len(returned),
-        n_failed=len(failed),
-        n_pending=len(cells) - len(finished),
-        rows=_row_table(factors, returned),
-        failures=failures,
-        timings=timings,
-    )
-
-
-def _cell_table(
-    factors: tuple[str, ...], cells: Sequence[tuple[Scenario, CellRecord]]
-) -> "pd.DataFrame":
-    import pandas as pd
-
-    data: dict[str, Any] = {n: _level_series([s.shown[n] for s, _ in cells]) for n in factors}
-    data["replicate"] = np.array([r.replicate for _, r in cells], dtype=np.int64)
-    return pd.DataFrame(data)
-
-
-def _row_table(
-    factors: tuple[str, ...], cells: Sequence[tuple[Scenario, CellRecord]]
-) -> "pd.DataFrame":
-    lengths = [len(record.rows) for _, record in cells]
-    names = list(dict.fromkeys(n for c in dict.fromkeys(r.columns for _, r in cells) for n in c))
-    outputs: dict[str, list[Any]] = {name: [] for name in names}
-    for _, record in cells:
-        position = {name: i for i, name in enumerate(record.columns)}
-        for name, values in outputs.items():
-            i = position.get(name)
-            values.extend([None] * len(record.rows) if i is None else [w[i] for w in record.rows])
-    table = _cell_table(factors, cells)
-    table = table.iloc[np.repeat(np.arange(len(cells)), lengths)].reset_index(drop=True)
-    table["row"] = np.array([i for n in lengths for i in range(n)], dtype=np.int64)
-    for name, values in outputs.items():
-        table[name] = _output_series(values)
-    return table
-
-
-def _level_series(levels: list[Any]) -> Any:
-    import pandas as pd
-
-    if levels and all(isinstance(level, (int, float)) for level in levels):
-        return pd.Series(levels)
-    return _object_series(levels)
-
-
-def _object_series(values: list[Any]) -> Any:
-    import pandas as pd
-
-    return pd.Series(values, dtype=object)
-
-
-def _output_series(values: list[Any]) -> Any:
-    if any(isinstance(value, str) for value in values):
-        return _object_series([text_value(value) for value in values])
-    return np.array([np.nan if value is None else value for value in values], dtype=float)
-
-
-def _is_number(column: Any) -> bool:
+def is_number(column: Any) -> bool:
     return column.dtype.kind in "iuf"
-
-
-def _counts(used: int, missing: int, failed: int) -> dict[str, int]:
-    return {"n_replicates": used, "n_missing": missing, "n_failed": failed}
-
-
-def _lines(
-    group: Mapping[str, Any], measure: str, found: Mapping[str, Measured], counts: dict[str, int]
-) -> list[dict[str, Any]]:
-    return [
-        {**group, "measure": measure, "statistic": key, "value": m.value, "mcse": m.mcse, **counts}
-        for key, m in found.items()
-    ]
-
-
-def _performance_lines(
-    group: Mapping[str, Any],
-    part: "pd.DataFrame",
-    columns: Mapping[str, str | None],
-    truth: str | float | None,
-    n_failed: int,
-) -> list[dict[str, Any]]:
-    data = {k: part[n].to_numpy(dtype=float) for k, n in columns.items() if n is not None}
-    if truth is not None:
-        data["truth"] = (
-            part[truth].to_numpy(dtype=float)
-            if isinstance(truth, str)
-            else np.full(len(part), float(truth))
-        )
-    kept = ~np.any([np.isnan(values) for values in data.values()], axis=0)
-    counts = _counts(int(kept.sum()), int((~kept).sum()), n_failed)
-    data = {key: values[kept] for key, values in data.items()}
-    name = str(columns["estimate"])
-    if not kept.any():
-        return _lines(group, name, {"empirical_se": Measured(np.nan, np.nan)}, counts)
-    found = estimator_performance(
-        data["estimate"],
-        truth=data.get("truth"),
-        se=data.get("se"),
-        interval=(data["lower"], data["upper"]) if "lower" in data else None,
-    )
-    return _lines(group, name, found, counts)

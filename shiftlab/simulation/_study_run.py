@@ -1,6 +1,7 @@
 """Run many cells: batches sized by time, any joblib backend, records kept as they arrive."""
 
 import time
+import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -135,7 +136,10 @@ def execute(
                 if interrupted:
                     raise KeyboardInterrupt
         finally:
-            results.close()
+            with warnings.catch_warnings():
+                # joblib advises to read all results; an interruption is meant to leave some.
+                warnings.filterwarnings("ignore", message=".*tasks (have been|which were)")
+                results.close()
     return found
 
 

@@ -5,11 +5,24 @@ replicates with a value; every measure is a `Measured` pair of an estimate and i
 """
 
 import math
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Measured", "adaptive_mcse", "describe", "estimator_performance", "is_binary"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "Measured",
+    "adaptive_mcse",
+    "contrast_lines",
+    "describe",
+    "estimator_performance",
+    "is_binary",
+    "mean_lines",
+    "performance_lines",
+]
 
 
 class Measured(NamedTuple):
@@ -101,6 +114,80 @@ def adaptive_mcse(values: np.ndarray) -> float:
         shrunk = (float(values.sum()) + 2) / (n + 4)
         return math.sqrt(shrunk * (1 - shrunk) / (n + 4))
     return _mean(values).mcse
+
+
+def mean_lines(
+    group: Mapping[str, Any], part: "pd.DataFrame", name: str, n_failed: int
+) -> list[dict[str, Any]]:
+    """Lay out `describe` for one group; missing values are left out and counted."""
+    return _described(group, name, part[name].to_numpy(dtype=float), n_failed)
+
+
+def contrast_lines(
+    group: Mapping[str, Any],
+    part: "pd.DataFrame",
+    reference: "pd.DataFrame",
+    name: str,
+    n_failed: int,
+) -> list[dict[str, Any]]:
+    """Lay out the mean difference between paired replicates of two groups."""
+    pairs = part.merge(reference, on="replicate", how="outer", suffixes=("", "_reference"))
+    values = (pairs[name] - pairs[f"{name}_reference"]).to_numpy(dtype=float)
+    kept = values[~np.isnan(values)]
+    found = _mean(kept) if len(kept) else Measured(math.nan, math.nan)
+    counts = _counts(len(kept), len(values) - len(kept), n_failed)
+    return _lines(group, name, {"mean difference": found}, counts)
+
+
+def _described(
+    group: Mapping[str, Any], name: str, values: np.ndarray, n_failed: int
+) -> list[dict[str, Any]]:
+    kept = values[~np.isnan(values)]
+    found = describe(kept) if len(kept) else {"mean": Measured(math.nan, math.nan)}
+    return _lines(group, name, found, _counts(len(kept), len(values) - len(kept), n_failed))
+
+
+def performance_lines(
+    group: Mapping[str, Any],
+    part: "pd.DataFrame",
+    columns: Mapping[str, str | None],
+    truth: str | float | None,
+    n_failed: int,
+) -> list[dict[str, Any]]:
+    """Lay out `estimator_performance` for one group; incomplete replicates are counted."""
+    data = {k: part[n].to_numpy(dtype=float) for k, n in columns.items() if n is not None}
+    if truth is not None:
+        data["truth"] = (
+            part[truth].to_numpy(dtype=float)
+            if isinstance(truth, str)
+            else np.full(len(part), float(truth))
+        )
+    kept = ~np.any([np.isnan(values) for values in data.values()], axis=0)
+    counts = _counts(int(kept.sum()), int((~kept).sum()), n_failed)
+    data = {key: values[kept] for key, values in data.items()}
+    name = str(columns["estimate"])
+    if not kept.any():
+        return _lines(group, name, {"empirical_se": Measured(np.nan, np.nan)}, counts)
+    found = estimator_performance(
+        data["estimate"],
+        truth=data.get("truth"),
+        se=data.get("se"),
+        interval=(data["lower"], data["upper"]) if "lower" in data else None,
+    )
+    return _lines(group, name, found, counts)
+
+
+def _counts(used: int, missing: int, failed: int) -> dict[str, int]:
+    return {"n_replicates": used, "n_missing": missing, "n_failed": failed}
+
+
+def _lines(
+    group: Mapping[str, Any], measure: str, found: Mapping[str, Measured], counts: dict[str, int]
+) -> list[dict[str, Any]]:
+    return [
+        {**group, "measure": measure, "statistic": key, "value": m.value, "mcse": m.mcse, **counts}
+        for key, m in found.items()
+    ]
 
 
 def _mean(values: np.ndarray) -> Measured:

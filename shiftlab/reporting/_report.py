@@ -10,7 +10,8 @@ from typing import Any
 
 from shiftlab._core.progress import progress_ticker
 from shiftlab._core.results import canonical_json, to_plain
-from shiftlab.reporting._comparison import distances_section, shifts_section
+from shiftlab.reporting._distances import distances_section
+from shiftlab.reporting._shifts import shifts_section
 from shiftlab.reporting._fairness import fairness_section
 from shiftlab.reporting._options import ReportOptions, Source, read_options
 from shiftlab.reporting._outcome import outcome_section

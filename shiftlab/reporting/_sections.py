@@ -6,6 +6,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["Section", "figure_to_svg", "number_text", "percent_text", "pvalue_text"]
@@ -36,8 +37,8 @@ class Section:
     figures: dict[str, str] = field(default_factory=dict)
 
 
-def figure_to_svg(draw: Callable[[], "Figure"]) -> str:
-    """Draw a figure and return it as an SVG element without any reference to the outside.
+def figure_to_svg(draw: Callable[[], "Figure | Axes"]) -> str:
+    """Draw a figure (or axes in one) and return it as an SVG element that refers to nothing else.
 
     Text stays text (small and searchable), and identifiers are derived from a fixed salt so that
     equal figures are equal bytes.
@@ -54,7 +55,7 @@ def figure_to_svg(draw: Callable[[], "Figure"]) -> str:
         "axes.spines.right": False,
     }
     with mpl.rc_context(settings):
-        figure = draw()
+        figure = draw().figure
         stream = StringIO()
         try:
             figure.savefig(stream, format="svg", metadata={"Date": None}, bbox_inches="tight")

@@ -10,8 +10,8 @@ import numpy as np
 from shiftlab._core.names import missing_column_message
 from shiftlab.exceptions import ColumnNotFoundError, InputError
 from shiftlab.simulation._mechanisms import Fixed
-from shiftlab.simulation._model import StructuralModel, graph_of, intervened
-from shiftlab.simulation._node import Node
+from shiftlab.simulation._model import StructuralModel
+from shiftlab.simulation._node import Node, graph_of, intervened
 from shiftlab.simulation._sampling import SimulatedData, evaluate
 from shiftlab.simulation._spec import check_choice
 

@@ -12,8 +12,8 @@ from shiftlab._core.names import join_names
 from shiftlab._core.random import RandomState
 from shiftlab.exceptions import InputError
 from shiftlab.simulation._functions import INTERCEPT, Function
-from shiftlab.simulation._mechanisms import Additive, Fixed, Mechanism
-from shiftlab.simulation._node import Node
+from shiftlab.simulation._mechanisms import Additive
+from shiftlab.simulation._node import Node, graph_of, intervened, plain_label
 from shiftlab.simulation._shifts import Missingness, NodeShift, Selection, Shift
 from shiftlab.simulation._spec import Spec, check_choice
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from shiftlab.simulation._sampling import SimulatedData
 
-__all__ = ["StructuralModel", "graph_of", "intervened"]
+__all__ = ["StructuralModel"]
 
 FORBIDDEN = (":", "^", "=", "$")
 
@@ -81,7 +81,7 @@ class StructuralModel(Spec):
     def __post_init__(self) -> None:
         _check_names(self.nodes, self.environment_name)
         listed = self.environments or {"base": ()}
-        shifts = {_plain_label(k): _as_shifts(v, k) for k, v in listed.items()}
+        shifts = {plain_label(k): _as_shifts(v, k) for k, v in listed.items()}
         object.__setattr__(self, "environments", shifts)
         for label in shifts:
             self.order(label)
@@ -289,6 +289,22 @@ class StructuralModel(Spec):
 
         return counterfactual(self, data, interventions)
 
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the causal graph: hidden variables dashed, changing variables filled.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        matplotlib Axes
+        """
+        from shiftlab.simulation._plots import plot_model
+
+        return plot_model(self, ax)
+
     def to_json(self, *, indent: int | None = None) -> str:
         """Return the model as JSON, from which `from_json` rebuilds it exactly."""
         return json.dumps(self.to_dict(), indent=indent, allow_nan=False, ensure_ascii=False)
@@ -310,7 +326,7 @@ class StructuralModel(Spec):
 
     def check_environment(self, environment: Hashable) -> Any:
         """Return the label of an environment, or raise an error that suggests the nearest one."""
-        return check_choice(_plain_label(environment), list(self.environments), "environment")
+        return check_choice(plain_label(environment), list(self.environments), "environment")
 
     def _after_interventions(self, nodes: Mapping[str, Node]) -> dict[str, Node]:
         changed = dict(nodes)
@@ -329,32 +345,6 @@ class StructuralModel(Spec):
                 extra = shift.probability.parents if isinstance(shift.probability, Function) else ()
                 for name in extra:
                     check_choice(name, list(self.nodes), f"Missingness in {label!r}")
-
-
-def graph_of(nodes: Mapping[str, Node]) -> nx.DiGraph:
-    """Return the graph of a set of nodes."""
-    graph = nx.DiGraph()
-    for name, node in nodes.items():
-        graph.add_node(name, hidden=node.hidden)
-    for name, node in nodes.items():
-        for parent in node.parents:
-            check_choice(parent, list(nodes), f"parents of {name!r}")
-            graph.add_edge(parent, name)
-    return graph
-
-
-def intervened(node: Node, action: Any, name: str) -> Node:
-    """Return a node under an intervention."""
-    if isinstance(action, Node):
-        return replace(action, hidden=node.hidden)
-    if isinstance(action, (Mechanism, Function)):
-        return node.replaced(action)
-    if np.ndim(action) != 0:
-        raise InputError(
-            f"interventions: {name!r} is set to {np.size(action)} values, expected one. "
-            "One value per row is possible in counterfactual."
-        )
-    return Node(Fixed(_plain_label(action)), hidden=node.hidden)
 
 
 def _check_names(nodes: Mapping[str, Node], environment_name: str) -> None:
@@ -380,10 +370,6 @@ def _as_shifts(shifts: Any, label: Any) -> tuple[Shift, ...]:
                 f"environments: {label!r} holds a {type(shift).__name__}, expected a Shift."
             )
     return listed
-
-
-def _plain_label(label: Any) -> Any:
-    return label.item() if isinstance(label, np.generic) else label
 
 
 def _describe(name: str, node: Node) -> str:

@@ -1,14 +1,19 @@
-"""A node of a structural causal model: a mechanism, a noise, and whether it is observed."""
+"""Nodes of a structural causal model: a mechanism, a noise, and whether it is observed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
+
+import networkx as nx
+import numpy as np
 
 from shiftlab.exceptions import InputError
 from shiftlab.simulation._functions import Function
-from shiftlab.simulation._mechanisms import Additive, Categorical, Mechanism, Threshold
+from shiftlab.simulation._mechanisms import Additive, Categorical, Fixed, Mechanism, Threshold
 from shiftlab.simulation._noise import Noise
-from shiftlab.simulation._spec import Spec
+from shiftlab.simulation._spec import Spec, check_choice
 
-__all__ = ["Node"]
+__all__ = ["Node", "graph_of", "intervened", "plain_label"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -69,3 +74,34 @@ class Node(Spec):
         if isinstance(mechanism, Function) and isinstance(self.law, (Additive, Threshold)):
             return replace(self, mechanism=replace(self.law, function=mechanism))
         return replace(self, mechanism=mechanism)
+
+
+def graph_of(nodes: Mapping[str, Node]) -> nx.DiGraph:
+    """Return the graph of a set of nodes."""
+    graph = nx.DiGraph()
+    for name, node in nodes.items():
+        graph.add_node(name, hidden=node.hidden)
+    for name, node in nodes.items():
+        for parent in node.parents:
+            check_choice(parent, list(nodes), f"parents of {name!r}")
+            graph.add_edge(parent, name)
+    return graph
+
+
+def intervened(node: Node, action: Any, name: str) -> Node:
+    """Return a node under an intervention."""
+    if isinstance(action, Node):
+        return replace(action, hidden=node.hidden)
+    if isinstance(action, (Mechanism, Function)):
+        return node.replaced(action)
+    if np.ndim(action) != 0:
+        raise InputError(
+            f"interventions: {name!r} is set to {np.size(action)} values, expected one. "
+            "One value per row is possible in counterfactual."
+        )
+    return Node(Fixed(plain_label(action)), hidden=node.hidden)
+
+
+def plain_label(label: Any) -> Any:
+    """Return a NumPy scalar as a plain Python one; anything else as it is."""
+    return label.item() if isinstance(label, np.generic) else label

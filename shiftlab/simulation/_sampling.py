@@ -155,8 +155,10 @@ def build_frame(model: StructuralModel, labels: np.ndarray, columns: Columns) ->
 def _draw(
     model: StructuralModel, label: Any, n_rows: int, root: np.random.SeedSequence
 ) -> tuple[Columns, NoiseColumns]:
+    """Draw one environment, in as many batches of `n_rows` as its selections need."""
     nodes, order = model.nodes_in(label), model.order(label)
     selections = [s for s in model.environments[label] if isinstance(s, Selection)]
+    refill = all(selection.refill for selection in selections)
     kept: list[tuple[Columns, NoiseColumns]] = []
     n_kept = 0
     for batch in range(MAX_BATCHES):
@@ -169,20 +171,37 @@ def _draw(
         values = evaluate(nodes, order, noise, n_rows)
         if not selections:
             return values, noise
-        mask = np.ones(n_rows, dtype=bool)
-        for i, selection in enumerate(selections):
-            rng = _generator(root, "selection", label, i, batch)
-            drawn = selection.law.default_noise.draw(rng, n_rows)
-            mask &= np.asarray(selection.law(values, drawn), dtype=bool)
+        rngs = [_generator(root, "selection", label, i, batch) for i in range(len(selections))]
+        mask = _selected(selections, values, n_rows, rngs)
         kept.append((_take(values, mask), _take(noise, mask)))
         n_kept += int(mask.sum())
-        if n_kept >= n_rows or not all(s.refill for s in selections):
+        if n_kept >= n_rows or not refill:
             break
-    _check_kept(label, n_kept, n_rows, all(s.refill for s in selections))
-    values = {n: np.concatenate([v[n] for v, _ in kept])[:n_rows] for n in nodes}
-    sizes = [len(next(iter(v.values()))) for v, _ in kept]
-    noise = {n: _stack([u[n] for _, u in kept], sizes)[:n_rows] for n in nodes}
-    return values, noise
+    _check_kept(label, n_kept, n_rows, refill)
+    return _join(kept, n_rows)
+
+
+def _selected(
+    selections: Sequence[Selection],
+    values: Columns,
+    n_rows: int,
+    rngs: Sequence[np.random.Generator],
+) -> np.ndarray:
+    mask = np.ones(n_rows, dtype=bool)
+    for selection, rng in zip(selections, rngs, strict=True):
+        drawn = selection.law.default_noise.draw(rng, n_rows)
+        mask &= np.asarray(selection.law(values, drawn), dtype=bool)
+    return mask
+
+
+def _join(
+    batches: Sequence[tuple[Columns, NoiseColumns]], n_rows: int
+) -> tuple[Columns, NoiseColumns]:
+    names = list(batches[0][0])
+    sizes = [len(values[names[0]]) for values, _ in batches]
+    joined = {n: np.concatenate([values[n] for values, _ in batches])[:n_rows] for n in names}
+    noise: NoiseColumns = {n: _stack([u[n] for _, u in batches], sizes)[:n_rows] for n in names}
+    return joined, noise
 
 
 def _check_kept(label: Any, n_kept: int, n_rows: int, refill: bool) -> None:
@@ -253,6 +272,8 @@ def _take(columns: Mapping[str, Any], mask: np.ndarray) -> dict[str, Any]:
 
 def _stack(parts: Sequence[np.ndarray | None], counts: Sequence[int]) -> np.ndarray:
     """Join noise of several draws; NaN where a mechanism has none, or fewer labels than another."""
+    if len(parts) == 1 and parts[0] is not None:
+        return parts[0]
     if not any(part is not None and part.ndim == 2 for part in parts):
         return np.concatenate(
             [np.full(n, np.nan) if p is None else p for p, n in zip(parts, counts, strict=True)]

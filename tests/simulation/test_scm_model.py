@@ -209,3 +209,16 @@ def test_evolving_environments_follow_their_coefficient():
 def test_bad_input_is_named(build, message):
     with pytest.raises(InputError, match=message):
         build()
+
+
+def test_the_picture_shows_every_variable():
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    axes = zoo().plot()
+    assert {text.get_text() for text in axes.texts} >= set(zoo().nodes)
+    own = plt.subplots()[1]
+    assert chain().plot(own) is own
+    plt.close("all")

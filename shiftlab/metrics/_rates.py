@@ -63,8 +63,12 @@ class RateSums:
             kish = np.where(self.trials > 0, self.trials**2 / self.trial_squares, 0.0)
             scatter = (1 - 2 * p) * self.squares + p**2 * self.trial_squares
             linear = p * (1 - p) * self.trials**2 / scatter
-        n = np.where((scatter > 0) & (linear < kish), linear, kish)
-        return p * n, n
+            n = np.where((scatter > 0) & (linear < kish), linear, kish)
+            # Counts stay the whole numbers that they are.
+            whole = (self.squares == self.successes) & (self.trial_squares == self.trials)
+            n = np.where(whole, self.trials, n)
+            scale = np.where(self.trials > 0, n / self.trials, 0.0)
+        return self.successes * scale, n
 
     def take(self, index: np.ndarray) -> "RateSums":
         """Return the groups at the given positions."""

@@ -11,7 +11,7 @@ from shiftlab.exceptions import InputError
 from shiftlab.simulation._compositions import Sum
 from shiftlab.simulation._functions import Constant, Function, Values
 from shiftlab.simulation._noise import Gaussian, Logistic, Noise
-from shiftlab.simulation._spec import Spec, check_choice, check_number
+from shiftlab.simulation._spec import Spec, check_choice, check_labels, check_number
 
 __all__ = [
     "Additive",
@@ -233,7 +233,7 @@ class Threshold(_Scored):
 
     def __call__(self, values: Values, noise: Any) -> np.ndarray:
         score = self.function(values) + self.offset + self.noise_scale * noise
-        return np.asarray(score > 0).astype(np.int64)
+        return np.asarray(_no_nan(score) > 0).astype(np.int64)
 
 
 @dataclass(frozen=True, repr=False)
@@ -266,6 +266,7 @@ class Categorical(Mechanism):
     def __post_init__(self) -> None:
         if len(self.scores) < 2:
             raise InputError(f"Categorical needs at least two labels, found {len(self.scores)}.")
+        check_labels(list(self.scores), "Categorical labels")
         for label, score in self.scores.items():
             if not isinstance(score, Function):
                 check_number(score, f"Categorical score of {label!r}")
@@ -292,7 +293,7 @@ class Categorical(Mechanism):
         codes = np.zeros(len(noise), dtype=np.intp)
         for code, score in enumerate(self.scores.values()):
             total = noise[:, code] + (score(values) if isinstance(score, Function) else score)
-            better = total > best
+            better = _no_nan(total) > best
             best = np.where(better, total, best)
             codes[better] = code
         return np.array(list(self.scores))[codes]
@@ -379,3 +380,13 @@ class CustomMechanism(Mechanism):
         if self.inverse is None:
             return super().infer_noise(values, observed)
         return np.asarray(self.inverse(values, observed))
+
+
+def _no_nan(score: np.ndarray) -> np.ndarray:
+    # A comparison would turn NaN into "no" without a word.
+    if np.isnan(score).any():
+        raise InputError(
+            f"a score is not a number in {int(np.isnan(score).sum())} row(s): its function is not "
+            "defined there."
+        )
+    return score

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any, Self
 import networkx as nx
 import numpy as np
 
-from shiftlab._core.names import join_names
 from shiftlab._core.random import RandomState
 from shiftlab.exceptions import InputError
-from shiftlab.simulation._functions import INTERCEPT, Function
+from shiftlab.simulation._checks import (
+    as_shifts,
+    check_indicators,
+    check_names,
+    check_row_shifts,
+)
 from shiftlab.simulation._mechanisms import Additive
 from shiftlab.simulation._node import Node, graph_of, intervened, plain_label
-from shiftlab.simulation._shifts import Missingness, NodeShift, Selection, Shift
+from shiftlab.simulation._shifts import NodeShift, Shift
 from shiftlab.simulation._spec import Spec, check_choice
 
 if TYPE_CHECKING:
@@ -23,8 +27,6 @@ if TYPE_CHECKING:
     from shiftlab.simulation._sampling import SimulatedData
 
 __all__ = ["StructuralModel"]
-
-FORBIDDEN = (":", "^", "=", "$")
 
 
 @dataclass(frozen=True, repr=False)
@@ -79,13 +81,14 @@ class StructuralModel(Spec):
     interventions: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _check_names(self.nodes, self.environment_name)
+        check_names(self.nodes, self.environment_name)
         listed = self.environments or {"base": ()}
-        shifts = {plain_label(k): _as_shifts(v, k) for k, v in listed.items()}
+        shifts = {plain_label(k): as_shifts(v, k) for k, v in listed.items()}
         object.__setattr__(self, "environments", shifts)
         for label in shifts:
             self.order(label)
-            self._check_row_shifts(label)
+            check_row_shifts(shifts[label], label, self.nodes)
+            check_indicators(self.nodes_in(label))
 
     @property
     def observed(self) -> tuple[str, ...]:
@@ -110,7 +113,10 @@ class StructuralModel(Spec):
         for shift in self.environments[label]:
             if isinstance(shift, NodeShift):
                 check_choice(shift.node, list(nodes), f"{type(shift).__name__} in {label!r}")
-                nodes[shift.node] = shift.apply(nodes[shift.node])
+                try:
+                    nodes[shift.node] = shift.apply(nodes[shift.node])
+                except InputError as error:
+                    raise InputError(f"environments: {shift!r} in {label!r}: {error}") from error
         return self._after_interventions(nodes)
 
     def order(self, environment: Hashable) -> tuple[str, ...]:
@@ -334,42 +340,6 @@ class StructuralModel(Spec):
             check_choice(name, list(changed), "interventions")
             changed[name] = intervened(changed[name], action, name)
         return changed
-
-    def _check_row_shifts(self, label: Any) -> None:
-        for shift in self.environments[label]:
-            if isinstance(shift, Selection):
-                for name in shift.law.parents:
-                    check_choice(name, list(self.nodes), f"Selection in {label!r}")
-            elif isinstance(shift, Missingness):
-                check_choice(shift.node, list(self.observed), f"Missingness in {label!r}")
-                extra = shift.probability.parents if isinstance(shift.probability, Function) else ()
-                for name in extra:
-                    check_choice(name, list(self.nodes), f"Missingness in {label!r}")
-
-
-def _check_names(nodes: Mapping[str, Node], environment_name: str) -> None:
-    if not nodes:
-        raise InputError("nodes must name at least one variable.")
-    for name, node in nodes.items():
-        if not isinstance(node, Node):
-            raise InputError(f"nodes: {name!r} must be a Node, found {type(node).__name__}.")
-        if not isinstance(name, str) or not name or any(mark in name for mark in FORBIDDEN):
-            raise InputError(
-                f"nodes: {name!r} is no name: text without {join_names(FORBIDDEN)} is expected."
-            )
-    for reserved in (environment_name, INTERCEPT):
-        if reserved in nodes:
-            raise InputError(f"nodes: the name {reserved!r} is taken; rename the variable.")
-
-
-def _as_shifts(shifts: Any, label: Any) -> tuple[Shift, ...]:
-    listed = (shifts,) if isinstance(shifts, Shift) else tuple(shifts)
-    for shift in listed:
-        if not isinstance(shift, Shift):
-            raise InputError(
-                f"environments: {label!r} holds a {type(shift).__name__}, expected a Shift."
-            )
-    return listed
 
 
 def _describe(name: str, node: Node) -> str:

@@ -99,7 +99,8 @@ def intervened(node: Node, action: Any, name: str) -> Node:
             f"interventions: {name!r} is set to {np.size(action)} values, expected one. "
             "One value per row is possible in counterfactual."
         )
-    return Node(Fixed(plain_label(action)), hidden=node.hidden)
+    # The noise is kept, so that the intervention can be undone for the same rows.
+    return replace(node, mechanism=Fixed(plain_label(action)), noise=node.distribution)
 
 
 def plain_label(label: Any) -> Any:

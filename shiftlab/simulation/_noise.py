@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from shiftlab.exceptions import InputError
-from shiftlab.simulation._spec import Spec, check_number
+from shiftlab.simulation._spec import Spec, check_labels, check_number
 
 __all__ = [
     "Discrete",
@@ -215,6 +215,7 @@ class Discrete(Noise):
     def __post_init__(self) -> None:
         if not self.probabilities:
             raise InputError("Discrete probabilities must not be empty.")
+        check_labels(list(self.probabilities), "Discrete values")
         for value, share in self.probabilities.items():
             check_number(share, f"Discrete probability of {value!r}", minimum=0)
         total = sum(self.probabilities.values())

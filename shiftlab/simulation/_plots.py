@@ -24,7 +24,7 @@ def plot_model(model: StructuralModel, ax: Any = None) -> Any:
     place = nx.multipartite_layout(graph, subset_key="layer") if layers else nx.shell_layout(graph)
     changing = set(model.changing_variables())
     nx.draw_networkx_edges(
-        graph, place, ax=axes, node_size=1800, edge_color=INK, connectionstyle="arc3,rad=0.12"
+        graph, place, ax=axes, node_size=1100, edge_color=INK, connectionstyle="arc3,rad=0.12"
     )
     for name, at in place.items():
         box = {
@@ -33,7 +33,7 @@ def plot_model(model: StructuralModel, ax: Any = None) -> Any:
             "edgecolor": INK,
             "linestyle": "--" if graph.nodes[name]["hidden"] else "-",
         }
-        axes.text(*at, name, ha="center", va="center", fontsize=8, color=INK, bbox=box)
+        axes.text(at[0], at[1], name, ha="center", va="center", fontsize=8, color=INK, bbox=box)
     axes.margins(0.15)
     axes.set_axis_off()
     axes.set_title("filled: changes between environments; dashed: hidden", fontsize=8)

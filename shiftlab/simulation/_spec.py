@@ -10,7 +10,7 @@ import numpy as np
 from shiftlab._core.names import join_names
 from shiftlab.exceptions import InputError
 
-__all__ = ["Spec", "check_choice", "check_number", "decode", "encode"]
+__all__ = ["Spec", "check_choice", "check_labels", "check_number", "decode", "encode"]
 
 TYPE_KEY = "$type"
 ITEMS_KEY = "$items"
@@ -125,6 +125,17 @@ def check_number(
     if value < minimum or (exclusive and value == minimum):
         relation = "above" if exclusive else "at least"
         raise InputError(f"{argument} must be {relation} {minimum:g}, found {value!r}.")
+
+
+def check_labels(labels: Sequence[Any], argument: str) -> None:
+    """Check that labels are all text or all numbers, so that one array can hold them."""
+    kinds = {str if isinstance(label, str) else float for label in labels}
+    if not all(isinstance(label, (str, bool, int, float, np.generic)) for label in labels):
+        raise InputError(f"{argument} must be text or numbers, found {join_names(labels)}.")
+    if len(kinds) > 1:
+        raise InputError(
+            f"{argument} mix text and numbers: {join_names(labels)}. Use one of the two."
+        )
 
 
 def _same(value: Any, default: Any) -> bool:

@@ -129,6 +129,14 @@ def test_soft_interventions_keep_the_noise():
     )
 
 
+def test_an_intervention_can_be_undone_for_the_same_rows():
+    model = linear_model()
+    done = model.do({"X": 5.0}).sample(50, random_state=0)
+    undone = done.counterfactual({"X": Linear({"Z": 1.5})})
+    expected = 1.5 * done.full["Z"] + done.noise["X"]
+    np.testing.assert_allclose(undone.full["X"], expected, atol=1e-12)
+
+
 def test_abduction_finds_the_noise():
     model = mixed_model()
     data = model.sample(100, random_state=2)

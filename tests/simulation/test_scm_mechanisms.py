@@ -11,6 +11,7 @@ from shiftlab.simulation import (
     Categorical,
     CoefficientShift,
     Constant,
+    Custom,
     CustomMechanism,
     Discrete,
     Exponential,
@@ -236,6 +237,14 @@ def test_overflow_is_an_error_that_names_the_variable():
     model = StructuralModel({"A": Node(), "big": Node(Additive(Linear({"A": 1e6}), output="exp"))})
     with pytest.raises(InputError, match=r"'big' has .* not finite"):
         model.sample(100, random_state=0)
+
+
+def test_a_score_that_is_not_a_number_is_an_error():
+    undefined = Custom(lambda a: np.where(a > 0, a, np.nan), ("A",))
+    for law in (Threshold(undefined), Categorical({"x": undefined, "y": 0.0})):
+        model = StructuralModel({"A": Node(), "B": Node(law)})
+        with pytest.raises(InputError, match="score is not a number"):
+            model.sample(20, random_state=0)
 
 
 def test_selection_conditions_on_its_score():

@@ -197,6 +197,22 @@ def test_evolving_environments_follow_their_coefficient():
         (lambda: Node(Categorical({"a": 0.0, "b": 1.0}), Gaussian()), "its own Gumbel noise"),
         (lambda: StructuralModel({"A:B": Node()}), "is no name"),
         (lambda: StructuralModel({"environment": Node()}), "is taken"),
+        (lambda: Discrete({"a": 0.5, 1: 0.5}), "mix text and numbers"),
+        (lambda: Categorical({("a",): 0.0, "b": 1.0}), "must be text or numbers"),
+        (
+            lambda: StructuralModel(
+                {
+                    "job": Node(Categorical({"retired": 0.0, "employed": 1.0})),
+                    "Y": Node(Threshold(Sum((Linear({"job=retird": 1.0}),)))),
+                }
+            ),
+            "'Y': labels of 'job': there is no 'retird'. Did you mean 'retired'",
+        ),
+        (lambda: chain(e=[ScaleShift("C", 0.0)]), "must be above 0"),
+        (
+            lambda: StructuralModel({"T": Node(Threshold())}, {"e": [ScaleShift("T", 2.0)]}),
+            "ScaleShift.*in 'e': Threshold has no scale to shift",
+        ),
         (lambda: StructuralModel({}), "at least one variable"),
         (lambda: chain().sample(0), "n_rows must be an integer of at least 1, found 0"),
         (lambda: chain(north=[], south=[]).sample({"nrth": 3}), "Did you mean 'north'"),

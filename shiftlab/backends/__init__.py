@@ -15,6 +15,7 @@ from shiftlab.backends._arrays import (
 )
 from shiftlab.backends._blocks import (
     MAX_BYTES,
+    default_max_bytes,
     map_row_blocks,
     pair_blocks,
     row_blocks,
@@ -30,6 +31,7 @@ __all__ = [
     "check_same_columns",
     "cholesky_psd",
     "cholesky_solve",
+    "default_max_bytes",
     "eigh_psd",
     "logsumexp",
     "map_row_blocks",

@@ -86,7 +86,7 @@ def to_device(
     Returns
     -------
     array
-        The same object if nothing has to change; never a view that is written to.
+        The same object if nothing has to change.
 
     Raises
     ------

@@ -11,10 +11,21 @@ from typing import Any
 from shiftlab._core.validation import check_integer
 from shiftlab.backends._arrays import Array, array_namespace
 
-__all__ = ["MAX_BYTES", "map_row_blocks", "pair_blocks", "row_blocks", "sum_over_pairs"]
+__all__ = [
+    "MAX_BYTES",
+    "default_max_bytes",
+    "map_row_blocks",
+    "pair_blocks",
+    "row_blocks",
+    "sum_over_pairs",
+]
 
-#: Default bound on the working memory of a blocked loop, in bytes (32 MiB).
-MAX_BYTES = 2**25
+#: Default bound on the working memory of a blocked loop on the host, in bytes (8 MiB): blocks
+#: that fit the caches of a processor are the fastest.
+MAX_BYTES = 2**23
+
+#: The same on an accelerator (512 MiB), which needs large blocks to be busy.
+ACCELERATOR_BYTES = 2**29
 
 #: What one pair of rows costs while a kernel is evaluated: three arrays of float64.
 BYTES_PER_PAIR = 24
@@ -29,7 +40,7 @@ def row_blocks(n_rows: int, bytes_per_row: int, *, max_bytes: int = MAX_BYTES) -
         Number of rows.
     bytes_per_row : int
         Working memory that one row needs.
-    max_bytes : int, default 32 MiB
+    max_bytes : int, default 8 MiB
         The bound; a slice holds at least one row even if that row exceeds it.
 
     Yields
@@ -72,7 +83,7 @@ def pair_blocks(
         are visited (j runs over the same rows), because a symmetric function repeats itself below.
     bytes_per_pair : int, default 24
         Working memory that one pair needs.
-    max_bytes : int, default 32 MiB
+    max_bytes : int, default 8 MiB
         Bound on the working memory of a block.
 
     Yields
@@ -141,12 +152,27 @@ def sum_over_pairs(
     return total
 
 
+def default_max_bytes(x: Array) -> int:
+    """Return the default bound on the working memory where an array lives, in bytes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from shiftlab.backends import default_max_bytes
+    >>> default_max_bytes(np.ones(3)) == 8 * 2**20
+    True
+    """
+    # Only PyTorch devices have a type; every other library here computes on the host.
+    on_host = getattr(x.device, "type", "cpu") == "cpu"
+    return MAX_BYTES if on_host else ACCELERATOR_BYTES
+
+
 def map_row_blocks(
     function: Callable[[Array], Array],
     x: Array,
     *,
     bytes_per_row: int,
-    max_bytes: int = MAX_BYTES,
+    max_bytes: int | None = None,
 ) -> Array:
     """Apply a row-wise function to blocks of rows and stack the results.
 
@@ -159,8 +185,8 @@ def map_row_blocks(
         The rows; at least one.
     bytes_per_row : int
         Working memory that one row needs.
-    max_bytes : int, default 32 MiB
-        Bound on the working memory of a block.
+    max_bytes : int, optional
+        Bound on the working memory of a block; default `default_max_bytes`.
 
     Returns
     -------
@@ -173,6 +199,7 @@ def map_row_blocks(
     >>> map_row_blocks(np.square, np.arange(3.0), bytes_per_row=8, max_bytes=16)
     array([0., 1., 4.])
     """
+    max_bytes = default_max_bytes(x) if max_bytes is None else max_bytes
     blocks = list(row_blocks(x.shape[0], bytes_per_row, max_bytes=max_bytes))
     first = function(x[blocks[0], ...])
     if len(blocks) == 1:

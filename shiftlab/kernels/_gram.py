@@ -3,15 +3,16 @@
 from typing import Any
 
 from shiftlab.backends import (
-    MAX_BYTES,
     Array,
     array_namespace,
     check_matrix,
+    default_max_bytes,
     pair_blocks,
     to_device,
 )
 from shiftlab.exceptions import InputError
-from shiftlab.kernels._functions import Kernel
+from shiftlab.kernels._functions import Delta, Kernel
+from shiftlab.kernels._shortcuts import category_trace, shortcut_product
 
 __all__ = ["centre_features", "centre_gram", "gram", "gram_product", "gram_sum", "gram_trace"]
 
@@ -112,12 +113,13 @@ def gram_product(
     vectors: Array,
     *,
     y: Array | None = None,
-    max_bytes: int = MAX_BYTES,
+    max_bytes: int | None = None,
 ) -> Array:
     """Multiply a Gram matrix by vectors, block by block.
 
-    Many quantities are such products: row sums (a vector of ones), group sums (indicators of the
-    groups), all permutations of a two-sample statistic at once (one column per permutation).
+    `Delta` and, in one column, `Energy` take exact shortcuts with about n operations instead of
+    n^2. Many quantities are such products: row sums (a vector of ones), group sums (indicators of
+    the groups), all permutations of a two-sample statistic at once (one column each).
 
     Parameters
     ----------
@@ -129,8 +131,9 @@ def gram_product(
         What to multiply by.
     y : array of shape (n_y, d), optional
         Columns of the Gram matrix; default `x`, and then half of the kernel values are computed.
-    max_bytes : int, default 32 MiB
-        Bound on the memory of one block of the Gram matrix.
+    max_bytes : int, optional
+        Bound on the memory of one block of the Gram matrix; default
+        8 MiB on the host, 512 MiB on an accelerator.
 
     Returns
     -------
@@ -159,19 +162,15 @@ def gram_product(
             "one per column of the Gram matrix."
         )
     columns = xp.astype(columns, left.dtype, copy=False)
-    device = left.device
-    result = xp.zeros((left.shape[0], columns.shape[1]), dtype=left.dtype, device=device)
-    n_right = None if y is None else right.shape[0]
-    for rows, others in pair_blocks(left.shape[0], n_right, max_bytes=max_bytes):
-        block = kernel(left[rows, :], right[others, :])
-        result[rows, :] += block @ columns[others, :]
-        if y is None and rows != others:
-            result[others, :] += xp.matrix_transpose(block) @ columns[rows, :]
+    result = shortcut_product(kernel, left, right, columns)
+    if result is None:
+        max_bytes = default_max_bytes(left) if max_bytes is None else max_bytes
+        result = _blocked_product(kernel, left, None if y is None else right, columns, max_bytes)
     return result[:, 0] if vectors.ndim == 1 else result
 
 
 def gram_sum(
-    kernel: Kernel, x: Array, y: Array | None = None, *, max_bytes: int = MAX_BYTES
+    kernel: Kernel, x: Array, y: Array | None = None, *, max_bytes: int | None = None
 ) -> float:
     """Add up all entries of a Gram matrix, block by block.
 
@@ -183,8 +182,9 @@ def gram_sum(
         Rows.
     y : array of shape (n_y, d), optional
         Columns; default `x`, the diagonal included.
-    max_bytes : int, default 32 MiB
-        Bound on the memory of one block.
+    max_bytes : int, optional
+        Bound on the memory of one block; default
+        8 MiB on the host, 512 MiB on an accelerator.
 
     Returns
     -------
@@ -209,7 +209,7 @@ def gram_trace(
     y: Array,
     *,
     centred: bool = True,
-    max_bytes: int = MAX_BYTES,
+    max_bytes: int | None = None,
 ) -> float:
     """Trace of the product of two Gram matrices over the same rows, block by block.
 
@@ -226,8 +226,9 @@ def gram_trace(
     centred : bool, default True
         True gives ``trace(K H L H)``, which is n^2 times the biased estimate of HSIC; False gives
         ``trace(K L)``.
-    max_bytes : int, default 32 MiB
-        Bound on the memory of a pair of blocks.
+    max_bytes : int, optional
+        Bound on the memory of a pair of blocks; default
+        8 MiB on the host, 512 MiB on an accelerator.
 
     Returns
     -------
@@ -256,6 +257,11 @@ def gram_trace(
     n = left.shape[0]
     if right.shape[0] != n:
         raise InputError(f"x has {n} rows, but y has {right.shape[0]}; they must be paired.")
+    if isinstance(kernel_x, Delta) and isinstance(kernel_y, Delta):
+        counted = category_trace(left, right, centred=centred)
+        if counted is not None:
+            return counted
+    max_bytes = default_max_bytes(left) if max_bytes is None else max_bytes
     trace = 0.0
     sums = [xp.zeros_like(left[:, 0]), xp.zeros_like(right[:, 0])]
     # Two Gram blocks are alive at once, hence twice the memory per pair.
@@ -272,3 +278,19 @@ def gram_trace(
         return trace
     grand = float(xp.sum(sums[0])) * float(xp.sum(sums[1]))
     return trace - 2.0 / n * float(xp.sum(sums[0] * sums[1])) + grand / n**2
+
+
+def _blocked_product(
+    kernel: Kernel, x: Array, y: Array | None, vectors: Array, max_bytes: int
+) -> Array:
+    xp = array_namespace(x)
+    right = x if y is None else y
+    shape = (x.shape[0], vectors.shape[1])
+    result = xp.zeros(shape, dtype=x.dtype, device=x.device)
+    n_right = None if y is None else right.shape[0]
+    for rows, others in pair_blocks(x.shape[0], n_right, max_bytes=max_bytes):
+        block = kernel(x[rows, :], right[others, :])
+        result[rows, :] += block @ vectors[others, :]
+        if y is None and rows != others:
+            result[others, :] += xp.matrix_transpose(block) @ vectors[rows, :]
+    return result

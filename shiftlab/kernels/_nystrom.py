@@ -34,11 +34,12 @@ def nystrom_factor(
         landmarks and the factor is exact.
     n_landmarks : int, default 100
         Largest number of landmarks, hence of features; directions without weight are dropped.
-    landmarks : {"auto", "quantile", "random", "leverage"}, default "auto"
-        "quantile" spaces them evenly in rank (one column only; nothing is drawn and the order of
-        the rows does not matter); "random" draws rows; "leverage" draws rows in proportion to
-        approximate ridge leverage scores [1]_, which spends landmarks on rare regions. "auto" is
-        "quantile" for one column and "leverage" for more.
+    landmarks : {"auto", "spaced", "random", "leverage"}, default "auto"
+        "spaced" is for one column: denser where the data are, but less so than quantiles, which
+        would miss the tails; nothing is drawn and the order of the rows does not matter. "random"
+        draws rows. "leverage" draws rows in proportion to approximate ridge leverage scores [1]_,
+        which spends landmarks on rare regions. "auto" is "spaced" for one column and "leverage"
+        for more.
     random_state : RandomState, optional
         Seed of the draw.
 
@@ -49,7 +50,7 @@ def nystrom_factor(
     Raises
     ------
     InputError
-        If an option is unknown, "quantile" meets several columns, or values are missing.
+        If an option is unknown, "spaced" meets several columns, or values are missing.
 
     References
     ----------
@@ -66,14 +67,13 @@ def nystrom_factor(
     """
     x = check_matrix(x)
     check_integer(n_landmarks, "n_landmarks")
-    check_option(landmarks, ("auto", "quantile", "random", "leverage"), "landmarks")
-    if landmarks == "quantile" and x.shape[1] > 1:
+    check_option(landmarks, ("auto", "spaced", "random", "leverage"), "landmarks")
+    if landmarks == "spaced" and x.shape[1] > 1:
         raise InputError(
-            f"landmarks='quantile' needs one column, found {x.shape[1]}; "
-            "use 'leverage' or 'random'."
+            f"landmarks='spaced' needs one column, found {x.shape[1]}; use 'leverage' or 'random'."
         )
     if landmarks == "auto":
-        landmarks = "quantile" if x.shape[1] == 1 else "leverage"
+        landmarks = "spaced" if x.shape[1] == 1 else "leverage"
     chosen = choose_landmarks(kernel, x, n_landmarks, landmarks, as_generator(random_state))
     return LandmarkFactor(kernel, chosen, inverse_root(kernel(chosen)))
 
@@ -85,7 +85,8 @@ def cholesky_factor(
 
     Each step adds the row that the features so far explain least. It stops when the trace of what
     is left falls to `rtol` times the trace of the kernel, or at `max_rank`; `trace_error` then
-    tells what is left.
+    tells what is left. Smooth kernels need few steps; with heavy tails the outliers come first,
+    and `nystrom_factor` is the better choice.
 
     Parameters
     ----------

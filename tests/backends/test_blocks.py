@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shiftlab.backends import map_row_blocks, pair_blocks, row_blocks, sum_over_pairs, to_numpy
+from shiftlab.backends import (
+    MAX_BYTES,
+    default_max_bytes,
+    map_row_blocks,
+    pair_blocks,
+    row_blocks,
+    sum_over_pairs,
+    to_numpy,
+)
+from shiftlab.backends._blocks import ACCELERATOR_BYTES
 from shiftlab.exceptions import InputError
 
 
@@ -56,6 +65,11 @@ def test_map_row_blocks(xp, max_bytes):
     found = map_row_blocks(lambda b: b @ weights, xp(x), bytes_per_row=40, max_bytes=max_bytes)
     assert type(found) is type(weights)
     np.testing.assert_allclose(to_numpy(found), x @ np.ones((3, 2)), atol=1e-12)
+
+
+def test_default_bound_depends_on_the_device(xp):
+    expected = ACCELERATOR_BYTES if xp.name == "cuda" else MAX_BYTES
+    assert default_max_bytes(xp([1.0])) == expected
 
 
 def test_sizes_must_be_positive_integers():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shiftlab.backends import to_numpy
+from shiftlab.backends import MAX_BYTES, to_numpy
 from shiftlab.exceptions import InputError, NumericalWarning
 from shiftlab.kernels import (
     Delta,
@@ -18,8 +18,10 @@ from shiftlab.kernels import (
     ProductKernel,
     RationalQuadratic,
     category_factor,
+    centre_features,
     cholesky_factor,
     fourier_factor,
+    gram_trace,
     low_rank_factor,
     nystrom_factor,
     product_factor,
@@ -27,7 +29,7 @@ from shiftlab.kernels import (
 
 KERNELS = [Gaussian(0.8), Laplace(1.5), RationalQuadratic(shape=0.6), Energy()]
 BUILDERS = {
-    "quantile-or-leverage": lambda k, x, m: nystrom_factor(k, x, n_landmarks=m, random_state=0),
+    "spaced-or-leverage": lambda k, x, m: nystrom_factor(k, x, n_landmarks=m, random_state=0),
     "random": lambda k, x, m: nystrom_factor(
         k, x, n_landmarks=m, landmarks="random", random_state=0
     ),
@@ -268,6 +270,34 @@ def test_every_library_gives_the_same_features(xp, rows):
         np.testing.assert_allclose(found @ found.T, expected @ expected.T, atol=1e-7)
 
 
+def test_low_rank_hsic_is_as_close_as_the_trace_errors_promise(rows):
+    x, y = rows[:, :1], np.sin(2 * rows[:, :1]) + rows[:, 1:]
+    kernel = Gaussian(0.5)
+    exact = gram_trace(kernel, x, kernel, y)
+    factors = [low_rank_factor(kernel, v, max_rank=25) for v in (x, y)]
+    first, second = (centre_features(f.transform(v)) for f, v in zip(factors, (x, y), strict=True))
+    promised = sum(
+        factor.trace_error(own) * np.linalg.norm(kernel(other), 2)
+        for factor, own, other in zip(factors, (x, y), (y, x), strict=True)
+    )
+    assert promised < 0.1 * exact
+    assert np.sum((first.T @ second) ** 2) == pytest.approx(exact, abs=promised)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("n_rows", [300, 3000])
+def test_spaced_landmarks_beat_random_ones_and_quantiles(n_rows, seed):
+    x = np.random.default_rng(seed).standard_t(3, size=n_rows)
+    kernel = Gaussian(0.5)
+    spaced = nystrom_factor(kernel, x, n_landmarks=30).trace_error(x)
+    random = nystrom_factor(kernel, x, n_landmarks=30, landmarks="random", random_state=seed)
+    quantiles = np.quantile(x, (np.arange(30) + 0.5) / 30)
+    left = kernel(x, quantiles) @ np.linalg.pinv(kernel(quantiles), rcond=1e-10, hermitian=True)
+    missed = n_rows - np.sum(left * kernel(x, quantiles))
+    assert spaced < 0.6 * random.trace_error(x)
+    assert spaced < 0.6 * missed
+
+
 def test_transform_in_blocks_honours_memory():
     n, rank = 40_000, 20
     x = np.random.default_rng(6).normal(size=n)
@@ -279,7 +309,7 @@ def test_transform_in_blocks_honours_memory():
     finally:
         tracemalloc.stop()
     assert features.shape == (n, rank)
-    assert peak < features.nbytes + 8 * n * 4 + 2**25
+    assert peak < features.nbytes + 8 * n * 4 + MAX_BYTES
     np.testing.assert_allclose(features[-3:], factor.transform(x[-3:]), atol=1e-12)
 
 
@@ -292,8 +322,8 @@ def test_bad_input(rows):
         low_rank_factor(Gaussian(), rows, method="product")
     with pytest.raises(InputError, match="Fourier features need"):
         fourier_factor(Energy(), rows)
-    with pytest.raises(InputError, match="'quantile' needs one column"):
-        nystrom_factor(Gaussian(), rows, landmarks="quantile")
+    with pytest.raises(InputError, match="'spaced' needs one column"):
+        nystrom_factor(Gaussian(), rows, landmarks="spaced")
     with pytest.raises(InputError, match="n_landmarks must be an integer"):
         nystrom_factor(Gaussian(), rows, n_landmarks=0)
     with pytest.raises(InputError, match="rtol must lie"):

@@ -58,6 +58,47 @@ def test_product_with_vectors(xp, rows, max_bytes):
     np.testing.assert_allclose(to_numpy(one), kernel(rows) @ vectors[:, 0], atol=1e-11)
 
 
+def test_shortcuts_equal_the_full_product(xp, rows):
+    codes = np.random.default_rng(4).integers(0, 4, size=(40, 2))
+    vectors = np.random.default_rng(5).normal(size=(40, 3))
+    for kernel, x in [
+        (Delta(), codes % 2),
+        (Delta(), codes),
+        (Delta(), np.arange(40)),
+        (Energy(0.3), rows[:, :1]),
+        (Energy((2.0,)), np.round(rows[:, :1])),
+        (Energy(), rows[:, :1] + 50),
+    ]:
+        found = to_numpy(gram_product(kernel, xp(x), xp(vectors)))
+        np.testing.assert_allclose(found, kernel(x) @ vectors, atol=1e-9)
+        new = x[:9] + np.arange(9).reshape((9,) + (1,) * (x.ndim - 1)) % 2
+        found = to_numpy(gram_product(kernel, xp(new), xp(vectors), y=xp(x)))
+        np.testing.assert_allclose(found, kernel(new, x) @ vectors, atol=1e-9)
+
+
+@pytest.mark.parametrize("centred", [True, False])
+def test_trace_of_two_categories_is_counted(xp, centred):
+    generator = np.random.default_rng(6)
+    for n_labels in (2, 5, 200):
+        x, y = generator.integers(0, n_labels, size=(2, 60))
+        full = Delta()(x), Delta()(y)
+        full = tuple(map(centre_gram, full)) if centred else full
+        found = gram_trace(Delta(), xp(x), Delta(), xp(y), centred=centred)
+        assert found == pytest.approx(np.sum(full[0] * full[1]), abs=1e-9)
+
+
+def test_shortcuts_reach_sizes_that_pairs_cannot():
+    x = np.random.default_rng(7).normal(size=200_000)
+    order = np.sort(x)
+    ranks = 2 * np.arange(200_000) - 199_999
+    distances = 2 * np.sum(ranks * order)
+    expected = (2 * 200_000 * np.abs(x).sum() - distances) / 2
+    assert gram_sum(Energy(), x) == pytest.approx(expected, rel=1e-10)
+    codes = np.arange(200_000) % 7
+    assert gram_sum(Delta(), codes) == np.sum(np.bincount(codes).astype(float) ** 2)
+    assert gram_trace(Delta(), codes, Delta(), codes, centred=False) == gram_sum(Delta(), codes)
+
+
 @pytest.mark.parametrize("max_bytes", BLOCKS)
 def test_sum(xp, rows, max_bytes):
     found = gram_sum(Energy(), xp(rows), max_bytes=max_bytes)

@@ -13,15 +13,9 @@ from shiftlab.simulation._compositions import (
     Sum,
     random_tree,
 )
+from shiftlab.simulation._discrete import Categorical, Threshold
 from shiftlab.simulation._functions import Constant, Function, Linear, Nonlinear, Transform
-from shiftlab.simulation._mechanisms import (
-    Additive,
-    Categorical,
-    CustomMechanism,
-    Fixed,
-    Mechanism,
-    Threshold,
-)
+from shiftlab.simulation._mechanisms import Additive, CustomMechanism, Fixed, Mechanism
 from shiftlab.simulation._model import StructuralModel
 from shiftlab.simulation._node import Node
 from shiftlab.simulation._noise import (

@@ -6,8 +6,9 @@ from typing import Any
 
 from shiftlab._core.names import join_names
 from shiftlab.exceptions import InputError
+from shiftlab.simulation._discrete import Categorical
 from shiftlab.simulation._functions import INTERCEPT, Function, Linear
-from shiftlab.simulation._mechanisms import Additive, Categorical
+from shiftlab.simulation._mechanisms import Additive
 from shiftlab.simulation._node import Node
 from shiftlab.simulation._noise import Discrete
 from shiftlab.simulation._shifts import Missingness, Selection, Shift

@@ -62,6 +62,14 @@ class Sum(_Parts):
     ----------
     parts : sequence of Function
         Summands.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from shiftlab.simulation import Linear, Nonlinear
+    >>> f = Sum((Linear({"A": 1.0}), Nonlinear({"B": 1.0}, shape="square")))
+    >>> f({"A": np.array([1.0]), "B": np.array([3.0])})
+    array([10.])
     """
 
     def __call__(self, values: Values) -> np.ndarray:
@@ -76,6 +84,14 @@ class Product(_Parts):
     ----------
     parts : sequence of Function
         Factors.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from shiftlab.simulation import Linear
+    >>> f = Product((Linear({"time": 0.5}), Linear({"A": 1.0})))
+    >>> f({"time": np.array([0.0, 1.0]), "A": np.array([4.0, 4.0])})
+    array([0., 2.])
     """
 
     def __call__(self, values: Values) -> np.ndarray:
@@ -104,6 +120,14 @@ class GaussianProcess(Function):
         Standard deviation of the process at a point.
     n_features : int, default 128
         Number of cosines.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> f = GaussianProcess(("A",), seed=1)
+    >>> values = {"A": np.linspace(0, 1, 3)}
+    >>> bool((f(values) == f(values)).all())
+    True
 
     References
     ----------
@@ -205,6 +229,13 @@ class Custom(Function):
         Called with one array per input, in order; returns an array of the same length.
     inputs : sequence of str
         Parents.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> f = Custom(np.hypot, ("A", "B"))
+    >>> f({"A": np.array([3.0]), "B": np.array([4.0])})
+    array([5.])
     """
 
     function: Callable[..., Any]

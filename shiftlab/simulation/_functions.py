@@ -69,6 +69,11 @@ class Constant(Function):
     ----------
     value : float, default 0.0
         The number.
+
+    Examples
+    --------
+    >>> Constant(2.0)({})
+    array(2.)
     """
 
     value: float = 0.0
@@ -215,6 +220,13 @@ class Transform(Function):
         Factor on the result.
     offset : float, default 0.0
         Added to the result.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> f = Transform("square", Linear({"A": 1.0, "B": 1.0}), offset=1.0)
+    >>> f({"A": np.array([1.0]), "B": np.array([2.0])})
+    array([10.])
     """
 
     shape: str

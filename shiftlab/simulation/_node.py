@@ -8,8 +8,9 @@ import networkx as nx
 import numpy as np
 
 from shiftlab.exceptions import InputError
+from shiftlab.simulation._discrete import Categorical, Threshold
 from shiftlab.simulation._functions import Function
-from shiftlab.simulation._mechanisms import Additive, Categorical, Fixed, Mechanism, Threshold
+from shiftlab.simulation._mechanisms import Additive, Fixed, Mechanism
 from shiftlab.simulation._noise import Noise
 from shiftlab.simulation._spec import Spec, check_choice
 

@@ -81,6 +81,13 @@ class Uniform(Noise):
     ----------
     low, high : float, default -sqrt(3), sqrt(3)
         Bounds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> bool((Uniform(0.0, 2.0).draw(rng, 100) < 2).all())
+    True
     """
 
     low: float = -(3**0.5)
@@ -107,6 +114,13 @@ class StudentT(Noise):
         Factor on the standard t variable (not its standard deviation).
     loc : float, default 0.0
         Centre.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> StudentT(3.0).draw(rng, 4).shape
+    (4,)
     """
 
     df: float
@@ -132,6 +146,13 @@ class Laplace(Noise):
         Mean absolute deviation; the default has standard deviation 1.
     loc : float, default 0.0
         Centre.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> bool(abs(Laplace().draw(rng, 100_000).std() - 1) < 0.02)
+    True
     """
 
     scale: float = 0.5**0.5
@@ -155,6 +176,13 @@ class Exponential(Noise):
         Standard deviation (and mean, if not centred).
     centred : bool, default True
         Subtract the mean.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> bool((Exponential(2.0).draw(rng, 100) > -2).all())
+    True
     """
 
     scale: float = 1.0
@@ -178,6 +206,13 @@ class Logistic(Noise):
         Scale; the standard deviation is pi/sqrt(3) times it.
     loc : float, default 0.0
         Centre.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> bool(abs(np.mean(Logistic().draw(rng, 100_000) < 0) - 0.5) < 0.01)
+    True
     """
 
     scale: float = 1.0
@@ -239,6 +274,14 @@ class Mixture(Noise):
         Distributions to mix.
     weights : sequence of float
         Their shares, with sum 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> two = Mixture((Gaussian(0.1, -5.0), Gaussian(0.1, 5.0)), (0.5, 0.5))
+    >>> bool((abs(two.draw(rng, 100)) > 4).all())
+    True
     """
 
     components: tuple[Noise, ...]
@@ -268,6 +311,12 @@ class Ramp(Noise):
     ----------
     low, high : float, default 0.0, 1.0
         First and last value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Ramp(0.0, 1.0).draw(np.random.default_rng(0), 5).tolist()
+    [0.0, 0.25, 0.5, 0.75, 1.0]
     """
 
     low: float = 0.0

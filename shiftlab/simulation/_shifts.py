@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from shiftlab.exceptions import InputError
+from shiftlab.simulation._discrete import Threshold
 from shiftlab.simulation._functions import Function
-from shiftlab.simulation._mechanisms import Mechanism, Threshold
+from shiftlab.simulation._mechanisms import Mechanism
 from shiftlab.simulation._node import Node
 from shiftlab.simulation._noise import Noise
 from shiftlab.simulation._spec import Spec, check_number
@@ -80,6 +81,12 @@ class ScaleShift(NodeShift):
         Variable with an `Additive` mechanism.
     factor : float
         Positive factor.
+
+    Examples
+    --------
+    >>> from shiftlab.simulation import Node
+    >>> ScaleShift("X", 2.0).apply(Node()).mechanism
+    Additive(factor=2.0)
     """
 
     node: str
@@ -103,6 +110,12 @@ class NoiseScaleShift(NodeShift):
         Variable with an `Additive` or `Threshold` mechanism.
     factor : float
         Factor, not negative; 0 removes the noise.
+
+    Examples
+    --------
+    >>> from shiftlab.simulation import Node
+    >>> NoiseScaleShift("X", 2.0).apply(Node()).mechanism
+    Additive(noise_scale=2.0)
     """
 
     node: str
@@ -126,6 +139,13 @@ class NoiseShift(NodeShift):
         Variable.
     noise : Noise
         New distribution.
+
+    Examples
+    --------
+    >>> from shiftlab.simulation import Discrete, Node
+    >>> node = Node(noise=Discrete({0: 0.5, 1: 0.5}))
+    >>> NoiseShift("M", Discrete({0: 0.1, 1: 0.9})).apply(node).noise
+    Discrete(probabilities={0: 0.1, 1: 0.9})
     """
 
     node: str
@@ -152,6 +172,12 @@ class CoefficientShift(NodeShift):
         Added to the old value.
     factor : float, optional
         Multiplies the old value; -1 reverses a relation. Exactly one of the three is given.
+
+    Examples
+    --------
+    >>> from shiftlab.simulation import Linear, Node
+    >>> CoefficientShift("Y", "X", factor=-1).apply(Node(Linear({"X": 2.0}))).law.function
+    Linear(coefficients={'X': -2.0})
     """
 
     node: str
@@ -191,6 +217,12 @@ class MechanismShift(NodeShift):
         New mechanism; a function keeps an additive mechanism's or threshold's other parts.
     noise : Noise, optional
         New noise; the old one stays by default.
+
+    Examples
+    --------
+    >>> from shiftlab.simulation import Linear, Node
+    >>> MechanismShift("Y", Linear({"Z": 1.0})).apply(Node(Linear({"X": 2.0}))).parents
+    ('Z',)
     """
 
     node: str
@@ -250,6 +282,12 @@ class Missingness(Shift):
         Column in which cells go missing.
     probability : float or Function
         A number in [0, 1], or a function giving the log-odds that the cell is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Missingness("X", 0.5).mask({}, np.array([0.2, 0.7]))
+    array([ True, False])
     """
 
     node: str

@@ -5,6 +5,8 @@ import json
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -166,8 +168,9 @@ class Study:
         target_mcse : mapping from str to float, optional
             Go on in rounds after `n_replicates` until the Monte-Carlo standard error of the mean of
             each named output is small enough in every scenario (and text label). For 0/1 outputs
-            the proportion is shrunk as by Agresti and Coull, so that equal outcomes are not taken
-            for certainty. Rounds depend on the results only, not on `n_jobs`.
+            it is taken at the proportion as found and as shrunk by Agresti and Coull, whichever is
+            larger, so that equal outcomes are not taken for certainty. Rounds depend on the
+            results only, not on `n_jobs`.
         max_replicates : int, optional
             Where to stop then; ``10 * n_replicates`` by default.
 
@@ -268,6 +271,11 @@ class Study:
     def _store(self) -> DirectoryStore | MemoryStore:
         return self._memory if self._disk is None else self._disk
 
+    @cached_property
+    def _definition(self) -> Definition:
+        # Taken once, before the first cell: running a function may change what it has captured.
+        return Definition.of(self.function, self._entropy, self._common, self.name, self._scenarios)
+
     def _job(self) -> Job:
         return Job(self.function, self._seed_argument, self._entropy, self._common, self._scenarios)
 
@@ -290,9 +298,7 @@ class Study:
             )
         if found is not None and self._fresh_entropy:
             self._entropy = str(found["entropy"])
-        definition = Definition.of(
-            self.function, self._entropy, self._common, self.name, self._scenarios
-        )
+        definition = replace(self._definition, entropy=self._entropy)
         verdict = agree(found, definition, self.on_change, self._disk.directory)
         if verdict == "overwrite":
             if not write:

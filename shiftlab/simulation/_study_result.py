@@ -21,7 +21,7 @@ SUMMARY_COLUMNS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StudyResult(Result):
     """Rows, failures and timings of a `Study`.
 

@@ -104,15 +104,16 @@ def estimator_performance(
 def adaptive_mcse(values: np.ndarray) -> float:
     """Monte-Carlo standard error of a mean that does not vanish for all-0 or all-1 values.
 
-    Proportions are shrunk by two successes and two failures (Agresti and Coull), so that a few
-    equal outcomes do not look like certainty and end an adaptive study.
+    For proportions it is at least that of the proportion shrunk by two successes and two failures
+    (Agresti and Coull), so that a few equal outcomes do not look like certainty and end an adaptive
+    study.
     """
     n = len(values)
     if n < 2:
         return math.inf
     if is_binary(values):
         shrunk = (float(values.sum()) + 2) / (n + 4)
-        return math.sqrt(shrunk * (1 - shrunk) / (n + 4))
+        return max(_proportion(values).mcse, math.sqrt(shrunk * (1 - shrunk) / (n + 4)))
     return _mean(values).mcse
 
 

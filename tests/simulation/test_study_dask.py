@@ -14,7 +14,7 @@ def draw(n, seed):
 
 
 @pytest.mark.dask
-@pytest.mark.parametrize("processes", [False, True])
+@pytest.mark.parametrize("processes", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_dask_gives_the_same_bits(tmp_path, processes):
     distributed = pytest.importorskip("distributed")
     study = Study(draw, {"n": [2, 5, 9]}, n_replicates=40, random_state=2)

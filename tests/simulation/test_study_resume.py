@@ -241,6 +241,27 @@ def test_captured_variables_and_labelled_objects_are_watched(tmp_path):
         run(low=[1.0, 2.5])
 
 
+def test_a_function_that_changes_what_it_captured_can_go_on(tmp_path):
+    seen = []
+
+    def remember(n, seed):
+        seen.append(n)
+        return {"n_squared": n**2}
+
+    study = make(tmp_path, remember)
+    study.run(max_cells=5)
+    assert study.run().n_pending == 0
+    assert len(seen) == 24
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_large_mutable_levels_are_fresh_in_every_cell(backend):
+    factors = {"weights": {"large": np.ones(300_000)}}
+    with joblib.parallel_config(backend=backend):
+        result = Study(total, factors, n_replicates=6, random_state=0).run(n_jobs=2)
+    assert result.to_frame()["total"].tolist() == [600_000.0] * 6
+
+
 def total(weights, seed):
     weights += 1  # must not reach the next cell
     return {"total": weights.sum()}

@@ -13,13 +13,18 @@ from shiftlab._core.frames import Table
 __all__ = ["content_order", "draw_rows", "share_rows"]
 
 
-def content_order(table: Table, codes: np.ndarray, n_codes: int) -> tuple[np.ndarray, np.ndarray]:
+def content_order(
+    covariates: Table, outcome: np.ndarray, codes: np.ndarray, n_codes: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Order environments, and the rows inside them, by their content.
+
+    The outcome only breaks ties, so that its units do not matter.
 
     Parameters
     ----------
-    table : Table
-        The columns that count as content.
+    covariates : Table
+    outcome : ndarray of shape (n_rows,)
+        Numbers or codes.
     codes : ndarray of int, shape (n_rows,)
         Environment of each row.
     n_codes : int
@@ -35,15 +40,17 @@ def content_order(table: Table, codes: np.ndarray, n_codes: int) -> tuple[np.nda
     """
     import pandas as pd
 
-    frame = pd.DataFrame({i: column.values for i, column in enumerate(table)})
+    frame = pd.DataFrame({i: column.values for i, column in enumerate(covariates)})
     keys = pd.util.hash_pandas_object(frame, index=False).to_numpy()
-    totals = np.zeros(n_codes, dtype=np.uint64)
+    frame["outcome"] = outcome
+    totals = np.zeros((2, n_codes), dtype=np.uint64)
     # Unsigned sums wrap around and do not depend on the order of the rows.
-    np.add.at(totals, codes, keys)
-    environments = np.argsort(totals, kind="stable")
+    np.add.at(totals[0], codes, keys)
+    np.add.at(totals[1], codes, pd.util.hash_pandas_object(frame, index=False).to_numpy())
+    environments = np.lexsort((totals[1], totals[0]))
     rank = np.empty(n_codes, dtype=np.intp)
     rank[environments] = np.arange(n_codes)
-    return environments, np.lexsort((keys, rank[codes]))
+    return environments, np.lexsort((outcome, keys, rank[codes]))
 
 
 def share_rows(counts: np.ndarray, max_rows: int | None, floor: int) -> np.ndarray:
@@ -54,10 +61,14 @@ def share_rows(counts: np.ndarray, max_rows: int | None, floor: int) -> np.ndarr
     """
     if max_rows is None or counts.sum() <= max_rows:
         return counts
-    floor = min(floor, max_rows // len(counts))
-    small = np.minimum(counts, floor)
-    rest = counts - small
-    return small + (rest * ((max_rows - small.sum()) / rest.sum())).astype(np.intp)
+    least = np.minimum(counts, min(floor, max_rows // len(counts)))
+    held = np.zeros(len(counts), dtype=bool)
+    while True:
+        share = (max_rows - least[held].sum()) / counts[~held].sum()
+        keep = np.where(held, least, (counts * share).astype(np.intp))
+        if (keep >= least).all():
+            return keep
+        held |= keep < least
 
 
 def draw_rows(

@@ -105,8 +105,7 @@ def draw_sample(
 ) -> Sample:
     """Put the rows into the order of their content, draw those to use, encode them."""
     labels, n = inputs.labels, len(inputs.labels)
-    content = Table((*inputs.covariates.columns, inputs.outcome), inputs.covariates.n_rows)
-    environments, rows = content_order(content, labels.codes, n)
+    environments, rows = content_order(inputs.covariates, inputs.outcome.values, labels.codes, n)
     counts = labels.counts[environments]
     keep = share_rows(counts, max_rows, FLOOR)
     rows = draw_rows(rows, counts, keep, seed.spawn(n))

@@ -24,6 +24,9 @@ __all__ = ["Group", "Settings", "constant_loss", "deal_groups", "examine", "home
 MAX_GROUPS = 20
 #: Environments with fewer rows are not decomposed.
 MIN_ROWS = 50
+#: With fewer rows than this on either side, the intervals of the covariate parts are too narrow:
+#: at 100 and 100 rows those of 95% held the truth in about 85% of simulated samples.
+FEW_ROWS = 200
 #: Below this overlap the result carries a note.
 WEAK_OVERLAP = 0.2
 
@@ -172,7 +175,7 @@ def examine(
         problem.covariates, (group.home, here), losses, (group.folds, folds), settings.trim
     )
     space = shared_space(*losses, at_home, at_here, level)
-    said, note = _judge(space, settings)
+    said, note = _judge(space, min(map(len, losses)), settings)
     parts |= {name: getattr(space, name) for name in ("ess_home", "ess_here", "overlap")}
     if said:
         parts |= {name: getattr(space, name) for name in ("covariate_home", "concept")}
@@ -192,16 +195,19 @@ def constant_loss(problem: Problem, rows: np.ndarray) -> float:
     return value / 2 if problem.n_classes == 2 else value
 
 
-def _judge(space: SharedSpace, settings: Settings) -> tuple[bool, str]:
+def _judge(space: SharedSpace, n_rows: int, settings: Settings) -> tuple[bool, str]:
     """Decide whether the parts can be told apart, and what to say about it."""
     effective = min(space.ess_home, space.ess_here)
     if space.overlap < settings.min_overlap:
         return False, f"hardly any shared covariates (overlap {space.overlap:.3f}): not decomposed"
     if effective < settings.min_effective_rows:
         return False, f"{effective:.0f} effective rows on the shared covariates: not decomposed"
+    notes = []
     if space.overlap < WEAK_OVERLAP:
-        return True, f"few shared covariates (overlap {space.overlap:.2f}): concept part uncertain"
-    return True, ""
+        notes.append(f"few shared covariates (overlap {space.overlap:.2f})")
+    if n_rows < FEW_ROWS:
+        notes.append(f"{n_rows} rows: intervals of the covariate parts are too narrow")
+    return True, "; ".join(notes)
 
 
 def _within(

@@ -77,7 +77,9 @@ def centre_gram(matrix: Array) -> Array:
         raise InputError(f"A Gram matrix is square, found shape {tuple(matrix.shape)}.")
     xp = array_namespace(matrix)
     means = xp.mean(matrix, axis=0)
-    return matrix - means[None, :] - means[:, None] + xp.mean(means)
+    result = matrix - (means - xp.mean(means))[None, :]
+    result -= means[:, None]
+    return result
 
 
 def centre_features(features: Array, *, mean: Array | None = None) -> Array:

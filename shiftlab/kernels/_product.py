@@ -70,7 +70,10 @@ class ProductKernel:
         result: Any = None
         for (kernel, _), own, other in zip(self.parts, left, right, strict=True):
             gram = kernel(own, other)
-            result = gram if result is None else result * gram
+            if result is None:
+                result = gram
+            else:
+                result *= gram
         return result
 
     def diagonal(self, x: Array) -> Array:

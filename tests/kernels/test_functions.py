@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from shiftlab.backends import to_numpy
 from shiftlab.exceptions import InputError
@@ -136,3 +139,47 @@ def test_columns_must_match(rows):
         KERNELS["product"](rows[:, :2])
     with pytest.raises(InputError, match="at least one kernel"):
         ProductKernel([])
+
+
+matrices = arrays(
+    np.float64,
+    st.tuples(st.integers(1, 12), st.just(3)),
+    elements=st.floats(-50, 50, allow_nan=False, width=32),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(matrices, st.sampled_from([*KERNELS.values(), Delta()]), st.randoms(use_true_random=False))
+def test_any_rows_give_a_bounded_symmetric_semidefinite_matrix(x, kernel, random):
+    gram = kernel(x)
+    order = np.array(random.sample(range(len(x)), len(x)))
+    np.testing.assert_array_equal(kernel(x[order]), gram[np.ix_(order, order)])
+    np.testing.assert_array_equal(gram, gram.T)
+    np.testing.assert_allclose(np.diag(gram), kernel.diagonal(x), rtol=1e-12, atol=1e-12)
+    largest = max(1.0, float(gram.max()))
+    assert np.linalg.eigvalsh(gram).min() > -1e-12 * len(x) * largest
+    root = np.sqrt(kernel.diagonal(x))
+    assert (np.abs(gram) <= np.outer(root, root) * (1 + 1e-12) + 1e-12).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(matrices, st.floats(0.01, 100))
+def test_scaling_rows_and_bandwidth_together_changes_nothing(x, factor):
+    for kernel in (Gaussian(0.7), Laplace(1.3), RationalQuadratic(0.9), Energy(2.0)):
+        scaled = kernel.with_bandwidth(kernel.bandwidth * factor)(x * factor)
+        np.testing.assert_allclose(scaled, kernel(x), rtol=1e-9, atol=1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=20), st.permutations(range(5)))
+def test_relabelling_categories_changes_nothing(codes, names):
+    renamed = np.array(names)[codes]
+    np.testing.assert_array_equal(Delta()(renamed), Delta()(codes))
+
+
+def test_inputs_are_not_changed(xp, kernel, rows):
+    values = xp(rows)
+    before = to_numpy(values).copy()
+    kernel(values)
+    kernel(values, values)
+    np.testing.assert_array_equal(to_numpy(values), before)

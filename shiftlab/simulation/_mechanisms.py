@@ -137,7 +137,7 @@ class Additive(ScoredMechanism):
     log_scale : Function, optional
         Logarithm of a further factor on the noise, as a function of parents.
     factor : float, default 1.0
-        Factor on function and noise together.
+        Factor on function and noise together, positive.
     output : {"identity", "cube", "exp", "sigmoid", "sinh"}, default "identity"
         Monotone function of the result.
 
@@ -157,7 +157,7 @@ class Additive(ScoredMechanism):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_number(self.factor, "factor")
+        check_number(self.factor, "factor", minimum=0, exclusive=True)
         check_choice(self.output, list(OUTPUTS), "output")
 
     @property
@@ -188,12 +188,15 @@ class Additive(ScoredMechanism):
         """Return the noise that explains the observed values."""
         if self._is_copy:
             return observed
-        if self.noise_scale == 0 or self.factor == 0:
-            raise InputError(
-                "Additive with noise_scale 0 or factor 0 leaves no trace of its noise."
-            )
+        if self.noise_scale == 0:
+            raise InputError("Additive with noise_scale 0 leaves no trace of its noise.")
         inner = OUTPUTS[self.output][1](np.asarray(observed, dtype=float)) / self.factor
         return np.asarray((inner - self.function(values) - self.offset) / self._spread(values))
+
+    def shifted(self, by: Any) -> Self:
+        """Return a copy whose value (before a nonlinear `output`) is moved."""
+        check_number(by, "by")
+        return replace(self, offset=self.offset + by / self.factor)
 
     def scaled(self, factor: float) -> Self:
         """Return a copy whose output (before a nonlinear `output`) is multiplied."""

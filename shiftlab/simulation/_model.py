@@ -163,7 +163,10 @@ class StructuralModel(Spec):
         return graph
 
     def changed_variables(self, environment: Hashable) -> tuple[str, ...]:
-        """Return the variables whose mechanism or noise differs from the model's own."""
+        """Return the variables whose mechanism or noise differs from the model's own.
+
+        `Selection` and `Missingness` change which rows and cells are seen, not a mechanism.
+        """
         nodes = self.nodes_in(environment)
         base = self._after_interventions(self.nodes)
         return tuple(name for name in self.nodes if nodes[name] != base[name])

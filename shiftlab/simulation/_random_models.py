@@ -129,7 +129,7 @@ def random_model(
         Probability that a variable changes at all.
     changes : sequence of {"coefficient", "mean", "noise_scale"}
         What changes: coefficients (standard deviation 0.6; a linear term is added where a function
-        has no coefficients), mean (1.0 before standardisation), logarithm of the noise scale (0.4).
+        has no coefficients), mean (1.0), logarithm of the noise scale (0.4).
     random_state : int, SeedSequence, Generator or None
         Seed.
 

@@ -53,8 +53,8 @@ class MeanShift(NodeShift):
     node : str
         Variable.
     by : float or mapping of label to float
-        Added to the mean of an `Additive` variable, to the score of a `Threshold`, or to the
-        scores of the given labels of a `Categorical`.
+        Added to an `Additive` variable (before a nonlinear `output`), to the score of a
+        `Threshold`, or to the scores of the given labels of a `Categorical`.
 
     Examples
     --------

@@ -24,7 +24,7 @@ class Spec:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        Spec._types[cls.__name__] = cls
+        Spec._types[_type_name(cls)] = cls
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON types; fields that have their default value are left out.
@@ -37,7 +37,7 @@ class Spec:
         parts = {f.name: getattr(self, f.name) for f in fields(self)}
         defaults = {f.name: f.default for f in fields(self) if f.default is not MISSING}
         kept = {k: v for k, v in parts.items() if k not in defaults or not _same(v, defaults[k])}
-        return {TYPE_KEY: type(self).__name__, **{k: encode(v) for k, v in kept.items()}}
+        return {TYPE_KEY: _type_name(type(self)), **{k: encode(v) for k, v in kept.items()}}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -60,6 +60,12 @@ class Spec:
             if f.default is MISSING or not _same(getattr(self, f.name), f.default)
         ]
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _type_name(cls: type) -> str:
+    # Classes from elsewhere get a longer name, so that they cannot take the place of ours.
+    is_ours = cls.__module__.startswith("shiftlab.")
+    return cls.__name__ if is_ours else f"{cls.__module__}.{cls.__qualname__}"
 
 
 def encode(value: Any) -> Any:

@@ -1,5 +1,7 @@
 """The model as an object: validation, graph, shifts, seeds, JSON."""
 
+from dataclasses import dataclass
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from shiftlab.simulation import (
     Custom,
     Discrete,
     Fixed,
+    Function,
     Gaussian,
     GaussianProcess,
     Laplace,
@@ -102,6 +105,40 @@ def test_callables_are_no_data():
         model.to_json()
 
 
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({}, "describes no StructuralModel, found dict"),
+        ({"$type": "Linaer", "coefficients": {}}, "Did you mean 'Linear'"),
+        ({"$type": "Gaussian"}, "describes no StructuralModel, found Gaussian"),
+        ({"$type": "StructuralModel", "nodes": {}, "edges": []}, "cannot be read.*edges"),
+    ],
+)
+def test_dictionaries_that_are_no_model_are_refused(data, message):
+    with pytest.raises(InputError, match=message):
+        StructuralModel.from_dict(data)
+
+
+def test_own_parts_can_be_data_and_cannot_replace_ours():
+    @dataclass(frozen=True, repr=False)
+    class Linear(Function):
+        parent: str
+
+        @property
+        def parents(self):
+            return (self.parent,)
+
+        def __call__(self, values):
+            return values[self.parent] / 2
+
+    model = StructuralModel({"A": Node(), "B": Node(Linear("A"), Uniform())})
+    copy = StructuralModel.from_json(model.to_json())
+    assert copy == model
+    assert StructuralModel.from_json(chain().to_json()) == chain()
+    data = copy.sample(5, random_state=0)
+    np.testing.assert_allclose(data.full["B"], data.full["A"] / 2 + data.noise["B"])
+
+
 def test_graph_has_hidden_nodes_and_the_environment():
     graph = zoo().graph(environment_node=True)
     assert nx.is_directed_acyclic_graph(graph)
@@ -149,6 +186,38 @@ def test_a_shift_leaves_all_noise_and_all_other_mechanisms_alone(shift):
     assert not np.allclose(before.full["B"], after.full["B"])
     c = -after.full["B"] + 0.5 * after.full["A"] + after.noise["C"]
     np.testing.assert_allclose(after.full["C"], c, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("shifts", "expected"),
+    [
+        ([MeanShift("B", 3.0)], lambda a, u: 2 * a + u + 3),
+        ([ScaleShift("B", 2.0)], lambda a, u: 4 * a + 2 * u),
+        ([NoiseScaleShift("B", 0.5)], lambda a, u: 2 * a + u / 2),
+        ([NoiseScaleShift("B", 0.0)], lambda a, u: 2 * a),
+        ([CoefficientShift("B", "A", to=9.0)], lambda a, u: 9 * a + u),
+        ([CoefficientShift("B", "A", by=1.0)], lambda a, u: 3 * a + u),
+        ([CoefficientShift("B", "A", factor=-1.0)], lambda a, u: -2 * a + u),
+        ([CoefficientShift("B", "intercept", to=1.0)], lambda a, u: 2 * a + u + 1),
+        ([MechanismShift("B", Nonlinear({"A": 1.0}, shape="cube"))], lambda a, u: a**3 + u),
+        ([ScaleShift("B", 2.0), MeanShift("B", 3.0)], lambda a, u: 4 * a + 2 * u + 3),
+        ([MeanShift("B", 3.0), ScaleShift("B", 2.0)], lambda a, u: 4 * a + 2 * u + 6),
+    ],
+)
+def test_shifts_have_their_closed_form_in_the_order_given(shifts, expected):
+    data = chain(e=shifts).sample(100, random_state=1)
+    wanted = expected(data.noise["A"], data.noise["B"])
+    np.testing.assert_allclose(data.full["B"], wanted, atol=1e-12)
+
+
+def test_a_noise_shift_changes_the_noise_of_its_node_only():
+    before, after = (
+        chain(e=shifts).sample(5000, random_state=1)
+        for shifts in ([], [NoiseShift("B", Gaussian(5.0, 1.0))])
+    )
+    assert np.array_equal(before.noise["A"], after.noise["A"])
+    assert np.array_equal(before.noise["C"], after.noise["C"])
+    assert abs(after.noise["B"].std() - 5) < 0.3
 
 
 def test_seeds_belong_to_names_not_positions():

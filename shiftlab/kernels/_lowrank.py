@@ -16,6 +16,9 @@ from shiftlab.kernels._product import ProductKernel
 
 __all__ = ["fourier_factor", "low_rank_factor", "product_factor"]
 
+#: Largest matrix whose leading directions are sought when a product is truncated.
+MAX_PRODUCT_RANK = 4096
+
 
 def low_rank_factor(
     kernel: Kernel,
@@ -161,7 +164,8 @@ def product_factor(
     Raises
     ------
     InputError
-        If the kernel is no `ProductKernel` or values are missing.
+        If the kernel is no `ProductKernel`, values are missing, or `max_rank` would have to choose
+        from more than 4096 products.
 
     Examples
     --------
@@ -189,6 +193,11 @@ def product_factor(
     full = ProductFactor(kernel, tuple(parts))
     if max_rank is None or full.rank <= max_rank:
         return full
+    if full.rank > MAX_PRODUCT_RANK:
+        raise InputError(
+            f"The parts have {full.rank} products of features, too many to choose from "
+            f"(at most {MAX_PRODUCT_RANK}); lower max_rank or use method='nystrom'."
+        )
     _, directions = eigh_psd(_second_moment(full, x), rank=max_rank)
     return ProductFactor(kernel, full.parts, directions)
 

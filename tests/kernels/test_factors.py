@@ -237,6 +237,13 @@ def test_truncated_product_is_the_best_of_its_rank(mixed):
     assert factor.trace_error(mixed) == pytest.approx(tail, abs=1e-8)
 
 
+def test_too_large_a_product_is_refused():
+    x = np.column_stack([np.arange(600.0)] * 2)
+    kernel = ProductKernel([(Delta(), [0]), (Delta(), [1])])
+    with pytest.raises(InputError, match="360000 products of features, too many"):
+        product_factor(kernel, x, max_rank=10)
+
+
 def test_three_parts():
     x = np.random.default_rng(5).integers(0, 3, size=(80, 3)).astype(float)
     kernel = ProductKernel([(Gaussian(), [0]), (Delta(), [1]), (Laplace(), [2])])
@@ -296,6 +303,17 @@ def test_spaced_landmarks_beat_random_ones_and_quantiles(n_rows, seed):
     missed = n_rows - np.sum(left * kernel(x, quantiles))
     assert spaced < 0.6 * random.trace_error(x)
     assert spaced < 0.6 * missed
+
+
+def test_float32_is_kept(xp, rows):
+    x = xp(rows[:, :1], "float32")
+    for method in ("nystrom", "cholesky", "fourier"):
+        factor = low_rank_factor(Laplace(), x, method=method, max_rank=40, random_state=0)
+        assert factor.transform(x).dtype == xp.xp.float32
+    exact = nystrom_factor(Laplace(), x, n_landmarks=150).transform(x)
+    np.testing.assert_allclose(
+        to_numpy(exact @ xp.xp.matrix_transpose(exact)), to_numpy(Laplace()(x)), atol=1e-3
+    )
 
 
 def test_transform_in_blocks_honours_memory():

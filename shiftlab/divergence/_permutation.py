@@ -45,6 +45,8 @@ __all__ = [
 SAMPLING = ("independent", "without_replacement")
 #: Cells of one block of resamples: small enough for the processor's cache.
 BLOCK_CELLS = 2**18
+#: From this many rows on, drawing a subset per resample is faster than shuffling rows of labels.
+SUBSET_ROWS = 1000
 #: Statistics closer than this share of their scale count as tied: the order of a sum decides the
 #: last digits.
 TIE_TOLERANCE = 1e-10
@@ -127,12 +129,11 @@ def label_draws(
     ndarray of uint8, shape (block, n_pool)
         1 where the row belongs to the first sample, `n_selected` ones in each row.
     """
-    start = np.zeros(n_pool, dtype=np.uint8)
-    start[:n_selected] = 1
     width = max(1, BLOCK_CELLS // n_pool)
     for done in range(0, n_resamples, width):
-        block = np.tile(start, (min(width, n_resamples - done), 1))
-        yield rng.permuted(block, axis=1, out=block)
+        size = min(width, n_resamples - done)
+        draw = _draw_subsets if n_pool >= SUBSET_ROWS else _shuffle_labels
+        yield draw(n_pool, n_selected, size, rng)
 
 
 def count_draws(
@@ -160,6 +161,22 @@ def count_draws(
         drawn = np.zeros((len(labels), len(counts)), dtype=np.int64)
         drawn[:, present] = np.add.reduceat(labels, starts, axis=1, dtype=np.int64)
         yield drawn
+
+
+def _draw_subsets(n_pool: int, n_selected: int, size: int, rng: np.random.Generator) -> np.ndarray:
+    labels = np.zeros((size, n_pool), dtype=np.uint8)
+    for row in labels:
+        row[rng.choice(n_pool, n_selected, replace=False, shuffle=False)] = 1
+    return labels
+
+
+def _shuffle_labels(
+    n_pool: int, n_selected: int, size: int, rng: np.random.Generator
+) -> np.ndarray:
+    # Words of eight bytes are swapped faster than single bytes.
+    labels = np.zeros((size, n_pool), dtype=np.int64)
+    labels[:, :n_selected] = 1
+    return rng.permuted(labels, axis=1, out=labels).astype(np.uint8)
 
 
 def null_from_labels(

@@ -4,7 +4,7 @@ The pooled values are sorted once. A resample is then a vector of counts over th
 and its distribution functions are cumulative sums: rows are never sorted again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,7 +16,8 @@ from shiftlab.divergence._permutation import (
     Measure,
     Resampling,
     as_resampling,
-    null_from_counts,
+    count_draws,
+    label_draws,
     report,
 )
 from shiftlab.divergence._results import TwoSampleResult
@@ -26,33 +27,77 @@ from shiftlab.transport._samples import check_power
 
 __all__ = ["ks_test", "wasserstein_of_column"]
 
-CountStatistic = Callable[[np.ndarray, np.ndarray], np.ndarray]
+#: Takes counts of the first sample up to each distinct value, one row per resample.
+Statistic = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Ladder:
-    """Distinct values of a column in rising order and how often each sample has them."""
+    """Distinct values of a column in rising order and how often they occur.
+
+    Attributes
+    ----------
+    values : ndarray of float64, shape (n_values,)
+    counts_x : ndarray of int64
+        In the sample x.
+    counts_pool : ndarray of int64
+        In the pool from which resamples are drawn: x and y, or the reference y.
+    n_y : int
+        Number of rows of y.
+    """
 
     values: np.ndarray
     counts_x: np.ndarray
-    counts_y: np.ndarray
+    counts_pool: np.ndarray
+    n_y: int
 
     @classmethod
-    def of(cls, stacked: np.ndarray, n_x: int) -> "Ladder":
+    def of(cls, stacked: np.ndarray, n_x: int, plan: Resampling) -> "Ladder":
         """Sort the stacked values once."""
         values, position = np.unique(stacked, return_inverse=True)
         counts_x = np.bincount(position[:n_x], minlength=len(values))
-        counts_y = np.bincount(position[n_x:], minlength=len(values))
-        return cls(values, counts_x, counts_y)
+        pool = position[n_x:] if plan.from_reference else position
+        counts_pool = np.bincount(pool, minlength=len(values))
+        return cls(values, counts_x, counts_pool, len(stacked) - n_x)
 
-    def observed(self, statistic: CountStatistic) -> float:
-        """Evaluate a statistic of count blocks on the samples themselves."""
-        return float(statistic(self.counts_x[None], self.counts_y[None])[0])
+    @property
+    def n_x(self) -> int:
+        """Number of rows of x."""
+        return int(self.counts_x.sum())
 
-    def null(self, statistic: CountStatistic, plan: Resampling, random_state: Any) -> np.ndarray:
+    @property
+    def n_pool(self) -> int:
+        """Number of rows of the pool."""
+        return int(self.counts_pool.sum())
+
+    def observed(self, statistic: Statistic) -> float:
+        """Evaluate a statistic on the samples themselves."""
+        return float(statistic(np.cumsum(self.counts_x)[None])[0])
+
+    def null(self, statistic: Statistic, plan: Resampling, random_state: Any) -> np.ndarray:
         """Evaluate it on every resample."""
-        rng = as_generator(random_state)
-        return null_from_counts(statistic, self.counts_x, self.counts_y, plan, rng)
+        blocks = self._draws(plan.n_resamples, as_generator(random_state))
+        return np.concatenate([np.empty(0), *(statistic(block) for block in blocks)])
+
+    def differences(self, cumulative: np.ndarray) -> np.ndarray:
+        """Return F_x - F_y at each value, times n_x n_y: whole numbers, so that ties are exact."""
+        steps = np.multiply(cumulative, float(self.n_pool))
+        steps -= np.cumsum(self.counts_pool) * float(self.n_x)
+        return steps
+
+    def _draws(self, n_resamples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+        counts = self.counts_pool
+        if 4 * len(counts) <= self.n_pool:
+            for drawn in count_draws(counts, self.n_x, n_resamples, rng):
+                yield np.cumsum(drawn, axis=1)
+            return
+        # Labels in the order of the values, read off where each value ends.
+        ends = np.cumsum(counts)
+        for labels in label_draws(self.n_pool, self.n_x, n_resamples, rng):
+            cumulative = np.cumsum(labels, axis=1, dtype=np.int32)
+            if (counts != 1).any():
+                cumulative = np.where(ends > 0, cumulative[:, ends - 1], 0)
+            yield cumulative
 
 
 def ks_test(
@@ -98,8 +143,9 @@ def ks_test(
     plan = as_resampling(n_resamples)
     samples = read_samples(x, y, plan)
     stacked = samples.single_number("ks_test")
-    ladder = Ladder.of(stacked, samples.n_x)
-    gap = ladder.observed(_largest_gap)
+    ladder = Ladder.of(stacked, samples.n_x, plan)
+    statistic = partial(_largest_gap, ladder=ladder)
+    gap = ladder.observed(statistic)
     exact = None
     if plan.n_resamples == 0 and not plan.from_reference:
         exact = _ks_pvalue(stacked[: samples.n_x], stacked[samples.n_x :])
@@ -112,7 +158,7 @@ def ks_test(
         samples.n_y,
         asymptotic=exact,
     )
-    return report(measure, ladder.null(_largest_gap, plan, random_state), plan)
+    return report(measure, ladder.null(statistic, plan, random_state), plan)
 
 
 def wasserstein_of_column(
@@ -120,41 +166,40 @@ def wasserstein_of_column(
 ) -> tuple[float, np.ndarray]:
     """Return the p-Wasserstein distance of one column, and its null distribution."""
     p = check_power(p)
-    ladder = Ladder.of(stacked, n_x)
-    statistic: CountStatistic
+    ladder = Ladder.of(stacked, n_x, plan)
+    statistic: Statistic
     if p == 1:
-        statistic = partial(_area, gaps=np.diff(ladder.values))
+        statistic = partial(_area, ladder=ladder)
     else:
-        statistic = partial(_quantile_distance, values=ladder.values, p=p)
+        statistic = partial(_quantile_distance, ladder=ladder, p=p, plan=plan)
     return ladder.observed(statistic), ladder.null(statistic, plan, random_state)
 
 
-def _steps(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, int]:
-    # Differences of the distribution functions times n_x * n_y: integers, hence exact ties.
-    n_x, n_y = int(first[0].sum()), int(second[0].sum())
-    return np.cumsum(first * n_y - second * n_x, axis=1), n_x * n_y
+def _largest_gap(cumulative: np.ndarray, ladder: Ladder) -> np.ndarray:
+    steps = ladder.differences(cumulative)
+    return np.asarray(np.abs(steps, out=steps).max(axis=1) / (ladder.n_x * ladder.n_y))
 
 
-def _largest_gap(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    steps, unit = _steps(first, second)
-    return np.asarray(np.abs(steps).max(axis=1) / unit)
-
-
-def _area(first: np.ndarray, second: np.ndarray, gaps: np.ndarray) -> np.ndarray:
-    steps, unit = _steps(first, second)
-    return np.asarray(np.abs(steps[:, :-1]) @ gaps / unit)
+def _area(cumulative: np.ndarray, ladder: Ladder) -> np.ndarray:
+    steps = ladder.differences(cumulative)
+    areas = np.abs(steps, out=steps)[:, :-1] @ np.diff(ladder.values)
+    return np.asarray(areas / (ladder.n_x * ladder.n_y))
 
 
 def _quantile_distance(
-    first: np.ndarray, second: np.ndarray, values: np.ndarray, p: float
+    cumulative: np.ndarray, ladder: Ladder, p: float, plan: Resampling
 ) -> np.ndarray:
-    rows = [
-        np.repeat(np.broadcast_to(values, counts.shape).ravel(), counts.ravel())
-        .reshape(len(counts), -1)
-        .T
-        for counts in (first, second)
-    ]
+    first = np.diff(cumulative, axis=1, prepend=0)
+    pool = np.broadcast_to(ladder.counts_pool, first.shape)
+    second = pool if plan.from_reference else pool - first
+    rows = [_repeat_values(ladder.values, counts) for counts in (first, second)]
     return np.asarray(sorted_cost(rows[0], rows[1], p, np) ** (1 / p))
+
+
+def _repeat_values(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Write out the sorted samples that the counts stand for, one per column."""
+    written = np.repeat(np.broadcast_to(values, counts.shape).ravel(), counts.ravel())
+    return written.reshape(len(counts), -1).T
 
 
 def _ks_pvalue(x: np.ndarray, y: np.ndarray) -> tuple[str, float]:

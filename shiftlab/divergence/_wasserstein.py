@@ -167,9 +167,9 @@ def sliced_wasserstein_test(
     distance = sliced_wasserstein(
         rows[: samples.n_x], rows[samples.n_x :], p=p, directions=directions
     )
-    projected = rows[samples.pool] @ directions
-    order = np.argsort(projected, axis=0, kind="stable")
-    ladder = np.take_along_axis(projected, order, axis=0)
+    projected = np.ascontiguousarray((rows[samples.pool] @ directions).T)
+    order = np.argsort(projected, axis=1, kind="stable")
+    ladder = np.take_along_axis(projected, order, axis=1)
     costs = _line_area if p == 1 else partial(_line_cost, p=p)
     null = null_from_labels(
         lambda labels: _mean_over_lines(costs, labels, order, ladder, samples) ** (1 / p),
@@ -199,9 +199,9 @@ def _mean_over_lines(
     costs: Any, labels: np.ndarray, order: np.ndarray, ladder: np.ndarray, samples: Samples
 ) -> np.ndarray:
     total = np.zeros(len(labels))
-    for j in range(order.shape[1]):
-        total += costs(labels[:, order[:, j]], ladder[:, j], samples)
-    return total / order.shape[1]
+    for ranks, values in zip(order, ladder, strict=True):
+        total += costs(np.take(labels, ranks, axis=1), values, samples)
+    return total / len(order)
 
 
 def _line_area(labels: np.ndarray, values: np.ndarray, samples: Samples) -> np.ndarray:

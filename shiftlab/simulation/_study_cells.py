@@ -81,15 +81,26 @@ class Batch:
     cells: tuple[tuple[str, int], ...]
 
 
-def run_batch(batch: Batch) -> tuple[list[CellRecord], bool]:
-    """Run the cells of a batch; the second value tells whether the user interrupted it."""
-    records = []
+def run_batch(batch: Batch, limit: float = math.inf) -> tuple[list[CellRecord], bool]:
+    """Run the cells of a batch in order, and begin none once `limit` seconds have passed.
+
+    Returns
+    -------
+    records : list of CellRecord
+        May be shorter than the batch.
+    interrupted : bool
+        Whether the user interrupted it.
+    """
+    records: list[CellRecord] = []
+    start = time.perf_counter()
     with single_threaded():
         for key, replicate in batch.cells:
             try:
                 records.append(_run_cell(batch, key, replicate))
             except KeyboardInterrupt:
                 return records, True
+            if time.perf_counter() - start > limit:
+                break
     return records, False
 
 

@@ -2,7 +2,9 @@
 
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from itertools import islice
 from typing import Any
 
@@ -15,6 +17,8 @@ __all__ = ["Job", "Writer", "execute"]
 
 #: A batch is sized to take about this long, so that dispatch costs little and a kill loses little.
 BATCH_SECONDS = 0.25
+#: A batch whose cells are slower than expected hands back after this long what it has not begun.
+BATCH_LIMIT = 1.0
 #: Records are kept once this much computing time, or this many cells, wait.
 FLUSH_SECONDS = 1.0
 FLUSH_CELLS = 5000
@@ -86,11 +90,15 @@ class _Pacer:
     """Cuts cells into batches whose size follows the running times seen so far."""
 
     def __init__(self, cells: Sequence[tuple[str, int]], n_workers: int) -> None:
-        self._cells, self._n_workers = cells, n_workers
+        self._cells, self._n_workers = deque(cells), n_workers
         self._size, self._seen, self._seconds = 1, 0, 0.0
 
-    def observe(self, n_cells: int, seconds: float) -> None:
-        """Learn from a finished batch."""
+    def __bool__(self) -> bool:
+        return bool(self._cells)
+
+    def observe(self, n_cells: int, seconds: float, left: Sequence[tuple[str, int]]) -> None:
+        """Learn from a finished batch and take back the cells it left."""
+        self._cells.extend(left)
         self._seen += n_cells
         self._seconds += seconds
         fitting = BATCH_SECONDS * self._seen / max(self._seconds, 1e-9)
@@ -98,12 +106,10 @@ class _Pacer:
 
     def batches(self) -> Iterator[Sequence[tuple[str, int]]]:
         """Yield batches; the last ones shrink so that the workers finish together."""
-        start = 0
-        while start < len(self._cells):
-            share = -(-(len(self._cells) - start) // (2 * self._n_workers))
+        while self._cells:
+            share = -(-len(self._cells) // (2 * self._n_workers))
             size = min(self._size, share) if self._n_workers > 1 else self._size
-            yield self._cells[start : start + size]
-            start += size
+            yield [self._cells.popleft() for _ in range(min(size, len(self._cells)))]
 
 
 def execute(
@@ -116,31 +122,40 @@ def execute(
     dict
         The new records, by cell.
     """
-    from joblib import delayed, effective_n_jobs
+    from joblib import effective_n_jobs
 
     found: dict[tuple[str, int], CellRecord] = {}
-    if not cells:
-        return found
     pacer = _Pacer(cells, effective_n_jobs(n_jobs))
-    calls = (delayed(_timed)(job.batch(part)) for part in pacer.batches())
     n_failed = 0
-    with Writer(store) as writer, single_threaded():
+    results = _results(job, pacer, n_jobs)
+    with Writer(store) as writer, single_threaded(), closing(results):
+        for records, interrupted in results:
+            writer.add(records)
+            found.update((record.key, record) for record in records)
+            n_failed += sum(record.error is not None for record in records)
+            ticker.step(len(records), f"cells, {n_failed} failed" if n_failed else None)
+            if interrupted:
+                raise KeyboardInterrupt
+    return found
+
+
+def _results(
+    job: Job, pacer: _Pacer, n_jobs: int | None
+) -> Generator[tuple[list[CellRecord], bool], None, None]:
+    from joblib import delayed
+
+    while pacer:  # again, because the last batches may hand cells back
+        calls = (delayed(_timed)(job.batch(part), BATCH_LIMIT) for part in pacer.batches())
         results = _unordered(calls, n_jobs)
         try:
-            for records, interrupted, seconds in results:
-                pacer.observe(len(records), seconds)
-                writer.add(records)
-                found.update((record.key, record) for record in records)
-                n_failed += sum(record.error is not None for record in records)
-                ticker.step(len(records), f"cells, {n_failed} failed" if n_failed else None)
-                if interrupted:
-                    raise KeyboardInterrupt
+            for records, interrupted, seconds, left in results:
+                pacer.observe(len(records), seconds, left)
+                yield records, interrupted
         finally:
             with warnings.catch_warnings():
                 # joblib advises to read all results; an interruption is meant to leave some.
                 warnings.filterwarnings("ignore", message=".*tasks (have been|which were)")
                 results.close()
-    return found
 
 
 def _unordered(calls: Iterator[Any], n_jobs: int | None) -> Generator[Any, None, None]:
@@ -157,7 +172,9 @@ def _unordered(calls: Iterator[Any], n_jobs: int | None) -> Generator[Any, None,
     yield from parallel(calls)
 
 
-def _timed(batch: Batch) -> tuple[list[CellRecord], bool, float]:
+def _timed(
+    batch: Batch, limit: float
+) -> tuple[list[CellRecord], bool, float, tuple[tuple[str, int], ...]]:
     start = time.perf_counter()
-    records, interrupted = run_batch(batch)
-    return records, interrupted, time.perf_counter() - start
+    records, interrupted = run_batch(batch, limit)
+    return records, interrupted, time.perf_counter() - start, batch.cells[len(records) :]

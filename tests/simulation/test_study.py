@@ -434,9 +434,9 @@ def test_tiny_cells_are_batched(monkeypatch):
     batches = []
     original = _study_run._timed
 
-    def counted(batch):
+    def counted(batch, limit):
         batches.append(len(batch.cells))
-        return original(batch)
+        return original(batch, limit)
 
     monkeypatch.setattr(_study_run, "_timed", counted)
     study = Study(reject, {"share": [0.1, 0.2]}, n_replicates=5000, random_state=0)
@@ -444,3 +444,30 @@ def test_tiny_cells_are_batched(monkeypatch):
         study.run(n_jobs=2)
     assert sum(batches) == 10_000
     assert len(batches) < 200
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_batches_of_unexpectedly_slow_cells_hand_back_the_rest(monkeypatch, n_jobs):
+    """Cheap scenarios first must not lock many costly ones into one long batch."""
+    from shiftlab.simulation import _study_run
+
+    finished = []
+    original = _study_run.Writer.add
+
+    def watched(self, records):
+        finished.append([r.scenario for r in records])
+        original(self, records)
+
+    def uneven(i, seed):
+        time.sleep(0.02 if i >= 300 else 0)
+        return {"value": np.random.default_rng(seed).normal()}
+
+    monkeypatch.setattr(_study_run, "BATCH_LIMIT", 0.05)
+    monkeypatch.setattr(_study_run.Writer, "add", watched)
+    study = Study(uneven, {"i": range(320)}, n_replicates=1, random_state=0)
+    with joblib.parallel_config(backend="threading"):
+        result = study.run(n_jobs=n_jobs)
+    costly = [sum(int(key[5:-1]) >= 300 for key in batch) for batch in finished]
+    assert sum(costly) == 20
+    assert max(costly) <= 3
+    assert result.n_done == sum(map(len, finished)) == 320

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["draw_parts"]
 
 COLOURS = {"covariate_home": "#a6bddb", "concept": "#d6604d", "covariate_here": "#2b6a99"}
-OFFSETS = {"covariate_home": -0.26, "concept": 0.0, "covariate_here": 0.26}
+#: Each environment has four lanes: the total on top, then its parts.
+TOTAL_LANE, LANES = -0.3, {"covariate_home": -0.1, "concept": 0.1, "covariate_here": 0.3}
 
 
 def draw_parts(result: ShiftDecomposition, ax: "Axes | None", limit: int) -> "Axes":
@@ -26,43 +27,37 @@ def draw_parts(result: ShiftDecomposition, ax: "Axes | None", limit: int) -> "Ax
     if ax is None:
         import matplotlib.pyplot as plt
 
-        height = 1.6 + 0.55 * len(shown)
-        ax = plt.subplots(figsize=(8.0, height), layout="constrained")[1]
+        ax = plt.subplots(figsize=(8.0, 2.0 + 0.55 * len(shown)), layout="constrained")[1]
     rows = np.arange(len(shown))
-    for name, label in PARTS.items():
-        estimates = [getattr(item, name) for item in shown]
-        values, errors = _bars(estimates)
-        ax.barh(
-            rows + OFFSETS[name],
-            values,
-            0.24,
-            xerr=errors,
-            color=COLOURS[name],
-            label=label,
-            error_kw={"elinewidth": 0.9, "ecolor": "#555555"},
-        )
+    for row in rows[::2]:
+        ax.axhspan(row - 0.5, row + 0.5, color="#f3f3f3", zorder=0)
     values, errors = _bars([item.total for item in shown])
     ax.errorbar(
-        values,
-        rows,
-        xerr=errors,
-        fmt="D",
-        color="black",
-        markersize=4.5,
-        elinewidth=1.2,
-        label="total",
+        values, rows + TOTAL_LANE, xerr=errors, fmt="kD", ms=4.5, elinewidth=1.2, label="total"
     )
+    for name, label in PARTS.items():
+        values, errors = _bars([getattr(item, name) for item in shown])
+        line = {"elinewidth": 0.9, "ecolor": "#444444"}
+        lane = rows + LANES[name]
+        ax.barh(lane, values, 0.19, xerr=errors, color=COLOURS[name], label=label, error_kw=line)
     ax.axvline(0.0, color="black", linewidth=0.8)
     ax.set_yticks(rows, [_tick(item) for item in shown])
-    ax.invert_yaxis()
-    ax.set_xlabel(f"change of the {result.loss} against home")
-    left_out = len(result.environments) - len(shown)
-    ax.set_title(
-        f"Loss of {result.outcome} models by {result.environment}"
-        + (f" ({left_out} more not drawn)" if left_out else "")
-    )
-    ax.legend(fontsize="small", frameon=False, loc="best")
+    ax.set_ylim(len(shown) - 0.5, -0.5)
+    _label(result, ax, len(result.environments) - len(shown), any(item.note for item in shown))
     return ax
+
+
+def _label(result: ShiftDecomposition, ax: "Axes", left_out: int, notes: bool) -> None:
+    unit = "home" if result.reference is None else repr(result.reference)
+    ax.set_xlabel(
+        f"{result.loss} minus that at {unit}, {result.confidence_level:.0%} intervals"
+        + ("     * see note" if notes else "")
+    )
+    more = f" ({left_out} more not drawn)" if left_out else ""
+    ax.set_title(f"Models of {result.outcome} by {result.environment}{more}", pad=42)
+    ax.legend(
+        loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize="small", frameon=False
+    )
 
 
 def _bars(estimates: list[Estimate]) -> tuple[np.ndarray, np.ndarray]:

@@ -2,7 +2,9 @@
 
 import numpy as np
 
-__all__ = ["adjust_pvalues"]
+__all__ = ["CORRECTIONS", "adjust_pvalues"]
+
+CORRECTIONS = ("bh", "holm", "bonferroni", "none")
 
 
 def adjust_pvalues(pvalues: np.ndarray, correction: str) -> np.ndarray:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from shiftlab.divergence._columns import ColumnShifts, ColumnSummary
+    from shiftlab.divergence._column_result import ColumnShifts, ColumnSummary
 
 __all__ = ["plot_columns"]
 
@@ -72,11 +72,15 @@ def _draw_panel(ax: "Axes", result: "ColumnShifts", summary: "ColumnSummary", te
     if names is None:
         _draw_numbers(ax, summary, counts, rows, shifted)
     else:
-        _draw_shares(ax, counts, names, rows)
-    ax.set_yticks(range(len(rows)), [plain_text(result.environments[i], 16) for i in rows])
-    for label, row in zip(ax.get_yticklabels(), rows, strict=True):
-        label.set_color(SHIFTED if shifted[row] else STEADY)
-    ax.set_ylim(len(rows) - 0.4, -0.6)
+        _draw_shares(ax, np.vstack([counts[rows], counts.sum(axis=0)]), names)
+    labels = [plain_text(result.environments[i], 16) for i in rows]
+    colours = [SHIFTED if shifted[i] else STEADY for i in rows]
+    if names is not None:
+        labels, colours = [*labels, "all rows"], [*colours, "#2b6ca3"]
+    ax.set_yticks(range(len(labels)), labels)
+    for label, colour in zip(ax.get_yticklabels(), colours, strict=True):
+        label.set_color(colour)
+    ax.set_ylim(len(labels) - 0.4, -0.6)
     ax.tick_params(labelsize=7.5, length=2)
     what = "missing cells of " if test == "missing cells" else ""
     ax.set_title(f"{what}{plain_text(summary.name, 30)}  (effect up to {best:.2f})", fontsize=9)
@@ -87,7 +91,7 @@ def _draw_panel(ax: "Axes", result: "ColumnShifts", summary: "ColumnSummary", te
 def _panel_counts(
     result: "ColumnShifts", summary: "ColumnSummary", test: str
 ) -> tuple[np.ndarray, list[str] | None]:
-    """Counts to draw and the names of the cells; no names for a number on its scale."""
+    """Choose counts to draw and the names of the cells; no names for a number on its scale."""
     if test == "missing cells":
         return np.stack([summary.missing, result.n_rows - summary.missing], axis=1), [
             "missing",
@@ -96,23 +100,30 @@ def _panel_counts(
     if summary.kind in ("numeric", "datetime"):
         few = summary.kind == "numeric" and len(summary.values) <= MOST_CATEGORIES
         return summary.counts, [f"{value:g}" for value in summary.values] if few else None
-    frequent = np.argsort(-summary.counts.sum(axis=0), kind="stable")
+    frequent = np.argsort(-_movement(summary.counts), kind="stable")
     labels = [plain_text(category, 14) for category in summary.categories]
     if len(frequent) <= MOST_CATEGORIES:
-        return summary.counts[:, frequent], [labels[i] for i in frequent]
+        return summary.counts, labels
     kept = frequent[: MOST_CATEGORIES - 1]
     counts = summary.counts[:, kept]
     rest = summary.counts.sum(axis=1, keepdims=True) - counts.sum(axis=1, keepdims=True)
     return np.hstack([counts, rest]), [*(labels[i] for i in kept), "other"]
 
 
+def _movement(counts: np.ndarray) -> np.ndarray:
+    """Mean absolute deviation of each category's share from its pooled share."""
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    gaps: np.ndarray = np.abs(share - counts.sum(axis=0) / max(counts.sum(), 1)).mean(axis=0)
+    return gaps
+
+
 def _quantiles(values: np.ndarray, counts: np.ndarray, levels: list[float]) -> np.ndarray:
-    """Quantiles of cells: the value where the middle of the cell's mass reaches the level."""
-    filled = counts > 0
-    if not filled.any():
+    """Quantiles of cells: the first value with at least the level at or below it."""
+    if not counts.any():
         return np.full(len(levels), np.nan)
-    mass = counts[filled] / counts.sum()
-    return np.interp(levels, np.cumsum(mass) - 0.5 * mass, values[filled])
+    reached = np.cumsum(counts) / counts.sum()
+    quantiles: np.ndarray = values[np.searchsorted(reached, np.array(levels) - 1e-12)]
+    return quantiles
 
 
 def _draw_numbers(
@@ -134,15 +145,16 @@ def _draw_numbers(
         ax.set_xticks(ticks, [str(day) for day in days])
 
 
-def _draw_shares(ax: "Axes", counts: np.ndarray, names: list[str], rows: list[int]) -> None:
+def _draw_shares(ax: "Axes", counts: np.ndarray, names: list[str]) -> None:
     from matplotlib import colormaps
 
     colours = colormaps["cividis"](np.linspace(0.05, 0.95, len(names)))
-    share = counts[rows] / np.maximum(counts[rows].sum(axis=1, keepdims=True), 1)
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    rows = range(len(share))
     left = np.cumsum(share, axis=1) - share
     for cell, name in enumerate(names):
         ax.barh(
-            range(len(rows)), share[:, cell], left=left[:, cell], color=colours[cell], height=0.72,
+            rows, share[:, cell], left=left[:, cell], color=colours[cell], height=0.72,
             label=name,
         )  # fmt: skip
     ax.set_xlim(0, 1)

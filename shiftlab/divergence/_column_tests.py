@@ -8,7 +8,7 @@ chain of masked convolutions, done for all environments together.
 
 import numpy as np
 
-__all__ = ["chi_square_pvalues", "group_rare", "ks_pvalues"]
+__all__ = ["chi_square_pvalues", "group_rare_cells", "ks_pvalues", "log_factorials"]
 
 #: Beyond this multiple of the noise scale the p-value is below 1e-8 and a bound is reported.
 FAR_TAIL = 3.2
@@ -143,15 +143,14 @@ def _relative_entropy(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def chi_square_pvalues(
     counts: np.ndarray, other: np.ndarray, log_factorial: np.ndarray | None = None
 ) -> np.ndarray:
-    """p-value of Pearson's test over unordered cells, rare cells grouped first.
+    """p-value of Pearson's test over unordered cells, rare cells grouped before.
 
-    Cells are grouped by pooled frequency until each group expects five rows in the smaller of the
-    two samples; two groups are compared by the exact permutation null instead of chi-square.
+    Two cells are compared by the exact permutation null instead of chi-square.
 
     Parameters
     ----------
     counts, other : ndarray of int, shape (n_tests, n_cells)
-        Counts of the two groups of each test.
+        Counts of the two groups of each test, from `group_rare_cells`.
     log_factorial : ndarray, optional
         Table of log k!; see `ks_pvalues`.
 
@@ -162,53 +161,71 @@ def chi_square_pvalues(
     """
     from scipy.special import chdtrc
 
+    n, m = counts.sum(axis=1), other.sum(axis=1)
+    pooled = counts + other
+    filled = (pooled > 0).sum(axis=1)
     pvalues = np.full(len(counts), np.nan)
-    for test in range(len(counts)):
-        n, m = counts[test].sum(), other[test].sum()
-        if n == 0 or m == 0:
-            continue
-        pooled = counts[test] + other[test]
-        group = group_rare(pooled, min(n, m))
-        a = np.bincount(group, weights=counts[test])
-        b = np.bincount(group, weights=other[test])
-        if len(a) <= 2:
-            pair = np.stack([a, b])[:, None, :].astype(np.int64)
-            pvalues[test] = ks_pvalues(pair[0], pair[1], log_factorial)[0]
-            continue
-        expected = (a + b) * (n / (n + m))
-        statistic = ((a - expected) ** 2 / expected).sum() * (n + m) / m
-        pvalues[test] = max(chdtrc(len(a) - 1, statistic), 1e-300)
+    exact = np.flatnonzero((filled <= 2) & (n > 0) & (m > 0))
+    if len(exact):
+        # One filled cell against the others is the whole table.
+        first = np.argmax(pooled[exact] > 0, axis=1)
+        a, b = counts[exact, first], other[exact, first]
+        pair = np.stack([a, n[exact] - a], axis=1), np.stack([b, m[exact] - b], axis=1)
+        pvalues[exact] = ks_pvalues(*pair, log_factorial)
+    many = (filled > 2) & (n > 0) & (m > 0)
+    total = (n + m)[many, None]
+    expected = pooled[many] * (n[many, None] / total)
+    squares = (counts[many] - expected) ** 2 / np.where(expected > 0, expected, 1.0)
+    statistic = squares.sum(axis=1) * total[:, 0] / m[many]
+    pvalues[many] = np.maximum(chdtrc(filled[many] - 1, statistic), 1e-300)
     return pvalues
 
 
-def group_rare(pooled: np.ndarray, smaller: int) -> np.ndarray:
-    """Group cells so that each group expects `MIN_EXPECTED` rows in a sample of `smaller` rows.
+def group_rare_cells(counts: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Group cells until each expects `MIN_EXPECTED` rows in the smaller of the two samples.
 
-    Cells are taken from the most to the least frequent. If a single group would remain, the most
-    frequent cell is set against the rest.
+    Cells are taken from the most to the least frequent, so the grouping depends on the pooled
+    counts only. If a single group would remain, the most frequent cell is set against the rest.
+
+    Parameters
+    ----------
+    counts, other : ndarray of int, shape (n_tests, n_cells)
+        Counts of the two groups of each test.
 
     Returns
     -------
-    ndarray of int, shape (n_cells,)
-        Group of each cell.
+    counts, other : ndarray of int, shape (n_tests, n_groups)
+        Filled up with zeros to the largest number of groups.
     """
+    pooled = counts + other
+    smaller = np.minimum(counts.sum(axis=1), other.sum(axis=1))
+    groups = [_group(row, int(n)) for row, n in zip(pooled, smaller, strict=True)]
+    width = max((int(group.max(initial=0)) + 1 for group in groups), default=1)
+    grouped = np.zeros((2, len(counts), width), dtype=np.int64)
+    for test, group in enumerate(groups):
+        grouped[0, test] = np.bincount(group, weights=counts[test], minlength=width)
+        grouped[1, test] = np.bincount(group, weights=other[test], minlength=width)
+    return grouped[0], grouped[1]
+
+
+def _group(pooled: np.ndarray, smaller: int) -> np.ndarray:
+    """Group of each cell."""
     order = np.argsort(-pooled, kind="stable")
     expected = pooled[order] * (smaller / max(pooled.sum(), 1))
-    before = np.cumsum(expected) - expected
-    # A group closes once it expects enough rows: greedy, in one pass over the few rare cells.
-    group, filled, current = np.zeros(len(order), dtype=np.intp), 0.0, 0
-    frequent = int((expected >= MIN_EXPECTED).sum())
-    group[:frequent] = np.arange(frequent)
-    current = frequent
-    for i in range(frequent, len(order)):
-        group[i] = current
-        filled += expected[i]
-        if filled >= MIN_EXPECTED:
-            current, filled = current + 1, 0.0
-    if group[-1] == current and current > 0 and before[-1] > 0:
-        group[group == current] = current - 1
-    if group.max(initial=0) == 0 and (pooled > 0).sum() > 1:
-        group = (np.arange(len(order)) > 0).astype(np.intp)
+    n_frequent = int((expected >= MIN_EXPECTED).sum())
+    group = np.arange(len(order))
+    filled = np.cumsum(expected[n_frequent:])
+    start, label = 0, n_frequent
+    while start < len(filled):
+        base = filled[start - 1] if start else 0.0
+        end = int(np.searchsorted(filled, base + MIN_EXPECTED)) + 1
+        complete = end <= len(filled)
+        # What is left over at the end joins the last group.
+        label = label if complete or label == 0 else label - 1
+        group[n_frequent + start : n_frequent + end] = label
+        start, label = end, label + 1
+    if group.max(initial=0) == 0:
+        group = np.minimum(np.arange(len(order)), 1)
     result = np.empty(len(order), dtype=np.intp)
     result[order] = group
     return result

@@ -6,20 +6,47 @@ the maximum mean discrepancy. Noise of a mean is drawn by random weights on the 
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from shiftlab._core.frames import Table
 from shiftlab._core.validation import Labels
-from shiftlab.divergence._cells import count_cells, cut_column, robust_spread
+from shiftlab.divergence._cells import cell_of_sorted, count_cells, cut_column, robust_spread
+from shiftlab.divergence._content_order import content_order
 
-__all__ = ["Features", "cell_features", "energy_features", "fourier_features", "sample_rows"]
+__all__ = [
+    "Features",
+    "RowSample",
+    "cell_features",
+    "energy_features",
+    "fourier_features",
+    "sample_rows",
+]
 
 #: Standardised numbers are cut off here in row-level metrics, so that a heavy tail cannot decide.
 ROW_LIMIT = 10.0
 N_FREQUENCIES = 256
 N_DIRECTIONS = 64
 N_THRESHOLDS = 32
+
+
+class RowSample(NamedTuple):
+    """Rows drawn from each environment.
+
+    `rows` holds indices into the table, environment after environment in the order of their
+    content (`environments` holds that order); `positions` says for each environment code where its
+    rows stand in `rows`.
+    """
+
+    rows: np.ndarray
+    positions: tuple[np.ndarray, ...]
+    environments: np.ndarray
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Rows drawn from each environment."""
+        return np.array([len(part) for part in self.positions])
 
 
 @dataclass(frozen=True)
@@ -40,21 +67,19 @@ class Features:
         Feature switched on by each row in each block of cells (-1: missing).
     dense : ndarray of shape (n_sampled, n_features), or None
         The features themselves where they are not cells.
-    rows : tuple of ndarray
-        For each environment, its positions among the sampled rows.
+    sample : RowSample
+        Which rows stand behind the noise.
     starts : ndarray
         First feature of each block of cells.
     cumulative : bool
         Whether the cells of a block are summed up from the left.
-    n_averaged : ndarray of shape (n_environments, n_blocks), or None
-        Which blocks an environment has; the norm is averaged over the blocks both have.
     """
 
     means: np.ndarray
     weights: np.ndarray
     power: int
     n_rows: np.ndarray
-    rows: tuple[np.ndarray, ...]
+    sample: RowSample
     starts: np.ndarray
     codes: np.ndarray | None = None
     dense: np.ndarray | None = None
@@ -89,7 +114,7 @@ class Features:
 
         assert self.codes is not None  # noqa: S101
         codes = self.codes[positions]
-        n, n_blocks = codes.shape
+        n = len(codes)
         row, block = np.nonzero(codes >= 0)
         feature = codes[row, block]
         size = len(self.weights)
@@ -110,18 +135,28 @@ class Features:
         return np.ascontiguousarray(totals.T)
 
 
-def sample_rows(labels: Labels, max_rows: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-    """Rows of each environment, at most `max_rows` of them chosen at random, ascending."""
-    order = np.argsort(labels.codes, kind="stable")
-    groups = np.split(order, np.cumsum(labels.counts)[:-1])
-    return tuple(
-        np.sort(rng.choice(group, max_rows, replace=False)) if len(group) > max_rows else group
-        for group in groups
-    )
+def sample_rows(
+    table: Table, labels: Labels, max_rows: int, seed: np.random.SeedSequence
+) -> RowSample:
+    """Choose at most `max_rows` rows of each environment, whatever the order of rows or labels."""
+    environments, order = content_order(table, np.zeros(table.n_rows), labels.codes, len(labels))
+    counts = labels.counts[environments]
+    groups = np.split(order, np.cumsum(counts)[:-1])
+    seeds = seed.spawn(len(groups))
+    chosen = [
+        np.random.default_rng(child).permutation(group)[:max_rows]
+        if len(group) > max_rows
+        else group
+        for group, child in zip(groups, seeds, strict=True)
+    ]
+    ends = np.cumsum([len(group) for group in chosen])
+    parts = np.split(np.arange(ends[-1]), ends[:-1])
+    positions = [parts[i] for i in np.argsort(environments, kind="stable")]
+    return RowSample(np.concatenate(chosen), tuple(positions), environments)
 
 
 def cell_features(
-    table: Table, labels: Labels, rows: tuple[np.ndarray, ...], metric: str, max_cells: int
+    table: Table, labels: Labels, sample: RowSample, metric: str, max_cells: int
 ) -> Features:
     """Features of the per-column metrics: all rows count in the means.
 
@@ -131,13 +166,12 @@ def cell_features(
         Columns to average over.
     labels : Labels
         Environments.
-    rows : tuple of ndarray
-        From `sample_rows`; used for the noise only.
+    sample : RowSample
+        Rows behind the noise.
     metric : {"wasserstein", "total_variation"}
     max_cells : int
         Cells per number.
     """
-    sampled, positions = _positions(rows)
     means, weights, codes, starts, offset = [], [], [], [], 0
     for column in table:
         cells = cut_column(column, max_cells)
@@ -153,41 +187,34 @@ def cell_features(
         else:
             weights.append(np.full(cells.n_cells, 0.5))
         means.append(share)
-        code = cells.codes[sampled]
+        code = cells.codes[sample.rows]
         codes.append(np.where(code >= 0, code + offset, -1).astype(np.int32))
         starts.append(offset)
         offset += cells.n_cells
     if not means:
-        return _no_features(labels, positions)
+        return _no_features(labels, sample)
     return Features(
-        np.hstack(means), np.concatenate(weights), 1, labels.counts, positions,
+        np.hstack(means), np.concatenate(weights), 1, labels.counts, sample,
         np.array(starts), codes=np.column_stack(codes), cumulative=metric == "wasserstein",
     )  # fmt: skip
 
 
-def fourier_features(
-    table: Table, rows: tuple[np.ndarray, ...], rng: np.random.Generator
-) -> Features:
+def fourier_features(table: Table, sample: RowSample, rng: np.random.Generator) -> Features:
     """Random Fourier features of a Gaussian kernel; bandwidth: median distance of sampled pairs."""
-    sampled, positions = _positions(rows)
-    numbers, codes = _row_values(table, sampled)
+    numbers, codes = _row_values(table, sample.rows)
     bandwidth = _median_distance(numbers, codes, rng)
     phase = _project(numbers, codes, N_FREQUENCIES, rng) / bandwidth
     dense = np.hstack([np.cos(phase), np.sin(phase)]).astype(np.float32) / np.sqrt(N_FREQUENCIES)
-    means = np.stack([dense[p].mean(axis=0, dtype=float) for p in positions])
-    sizes = np.array([len(p) for p in positions])
+    means = np.stack([dense[p].mean(axis=0, dtype=float) for p in sample.positions])
     ones = np.ones(dense.shape[1])
-    return Features(means, ones, 2, sizes, positions, np.array([0]), dense=dense)
+    return Features(means, ones, 2, sample.sizes, sample, np.array([0]), dense=dense)
 
 
-def energy_features(
-    table: Table, rows: tuple[np.ndarray, ...], rng: np.random.Generator
-) -> Features:
+def energy_features(table: Table, sample: RowSample, rng: np.random.Generator) -> Features:
     """Cells of random one-dimensional projections, whose squared differences sum to energy."""
     from scipy.special import gammaln
 
-    sampled, positions = _positions(rows)
-    numbers, codes = _row_values(table, sampled)
+    numbers, codes = _row_values(table, sample.rows)
     size = numbers.shape[1] + sum(int(code.max()) + 1 for code in codes)
     n_directions = N_DIRECTIONS if size > 1 else 1
     projected = _project(numbers, codes, n_directions, rng, unit=True)
@@ -200,25 +227,26 @@ def energy_features(
     gaps = [np.append(np.diff(values), 0.0) for _, values in cut]
     weights = np.concatenate(gaps) * (2 * factor / n_directions)
     matrix = np.column_stack([code + start for (code, _), start in zip(cut, starts, strict=True)])
-    means = np.stack([_cumulative_shares(matrix[p], starts, lengths.sum()) for p in positions])
-    sizes = np.array([len(p) for p in positions])
+    means = np.stack(
+        [_cumulative_shares(matrix[p], starts, lengths.sum()) for p in sample.positions]
+    )
     return Features(
-        means, weights, 2, sizes, positions, starts, codes=matrix.astype(np.int32), cumulative=True
+        means,
+        weights,
+        2,
+        sample.sizes,
+        sample,
+        starts,
+        codes=matrix.astype(np.int32),
+        cumulative=True,
     )
 
 
-def _positions(rows: tuple[np.ndarray, ...]) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-    sampled = np.concatenate(rows)
-    ends = np.cumsum([len(group) for group in rows])
-    return sampled, tuple(np.split(np.arange(len(sampled)), ends[:-1]))
-
-
-def _no_features(labels: Labels, positions: tuple[np.ndarray, ...]) -> Features:
-    k, n = len(labels), sum(len(p) for p in positions)
-    nothing = np.full((n, 1), -1, dtype=np.int32)
-    return Features(
-        np.zeros((k, 1)), np.zeros(1), 1, labels.counts, positions, np.array([0]), codes=nothing
-    )
+def _no_features(labels: Labels, sample: RowSample) -> Features:
+    """Stand in for a table whose columns are all constant: every distance is 0."""
+    nothing = np.full((len(sample.rows), 1), -1, dtype=np.int32)
+    zeros = np.zeros((len(labels), 1))
+    return Features(zeros, zeros[0], 1, labels.counts, sample, np.array([0]), codes=nothing)
 
 
 def _row_values(table: Table, sampled: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -269,8 +297,6 @@ def _median_distance(
 
 
 def _cut_projection(values: np.ndarray, max_cells: int) -> tuple[np.ndarray, np.ndarray]:
-    from shiftlab.divergence._cells import cell_of_sorted
-
     order = np.argsort(values, kind="stable")
     cell = cell_of_sorted(values[order], max_cells)
     codes = np.empty(len(values), dtype=np.int32)

@@ -74,12 +74,19 @@ def _pair_weights(features: Features, a: int, others: np.ndarray) -> np.ndarray:
 
 def _distances(features: Features) -> np.ndarray:
     k = len(features.means)
+    if features.power == 2:
+        # Centred, so that the expansion of the square loses no digits.
+        scaled = (features.means - features.means.mean(axis=0)) * np.sqrt(features.weights)
+        squares = (scaled**2).sum(axis=1)
+        result = np.maximum(squares[:, None] + squares - 2 * scaled @ scaled.T, 0.0)
+        np.fill_diagonal(result, 0.0)
+        symmetric: np.ndarray = (result + result.T) / 2
+        return symmetric
     result = np.zeros((k, k))
     for a in range(k - 1):
         others = np.arange(a + 1, k)
         gap = np.nan_to_num(features.means[others] - features.means[a], nan=0.0)
-        gap = np.abs(gap) if features.power == 1 else gap * gap
-        result[a, others] = (gap * _pair_weights(features, a, others)).sum(axis=1)
+        result[a, others] = (np.abs(gap) * _pair_weights(features, a, others)).sum(axis=1)
         result[others, a] = result[a, others]
     return result
 
@@ -94,12 +101,12 @@ def _pairwise_null(
 ) -> tuple[np.ndarray, np.ndarray]:
     k = len(features.means)
     *seeds, common = seed.spawn(k + 1)
+    sample = features.sample
     draws = np.zeros((k, n_resamples, len(features.weights)), dtype=np.float32)
-    for e in range(k):
-        if len(features.rows[e]) > 1:
-            draws[e] = features.noise(
-                features.rows[e], n_resamples, np.random.default_rng(seeds[e])
-            )
+    for e, child in zip(sample.environments, seeds, strict=True):
+        if len(sample.positions[e]) > 1:
+            rng = np.random.default_rng(child)
+            draws[e] = features.noise(sample.positions[e], n_resamples, rng)
     between = np.random.default_rng(common).standard_normal(n_resamples).astype(np.float32)
     noise, pvalue = np.full((k, k), np.nan), np.full((k, k), np.nan)
     found = parallel_map(
@@ -148,7 +155,7 @@ def _pooled_null(
     """One null for all pairs: covariance of all rows pooled, scaled by sqrt(1/n_a + 1/n_b)."""
     choose, *seeds = seed.spawn(2)
     n_draws = max(n_resamples, POOLED_DRAWS)
-    positions = np.concatenate(features.rows)
+    positions = np.arange(len(features.sample.rows))
     if len(positions) > POOLED_ROWS:
         chosen = np.random.default_rng(choose).choice(len(positions), POOLED_ROWS, replace=False)
         positions = positions[np.sort(chosen)]

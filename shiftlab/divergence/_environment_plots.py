@@ -27,23 +27,20 @@ NOISE_COLOUR = "#e3e3e3"
 
 def plot_distances(result: "EnvironmentDistances", ax: "Axes | None" = None) -> "Axes":
     """Draw the distances in the order of the dendrogram; see `EnvironmentDistances.plot`."""
-    from mpl_toolkits.axes_grid1 import make_axes_locatable
-
     ax = _new_axes(len(result.environments)) if ax is None else ax
     order = result.order
     shown = result.distances[np.ix_(order, order)].copy()
     adjusted = result.pvalues_adjusted[np.ix_(order, order)]
-    noise = ~(adjusted <= result.alpha)
-    np.fill_diagonal(noise, True)
+    noise = adjusted > result.alpha
+    shown[np.isnan(adjusted)] = np.nan
     image = _draw_cells(ax, shown, noise)
     if len(order) <= MOST_NUMBERS:
         _write_numbers(ax, image, shown, noise)
     _label(ax, [plain_text(result.environments[i], 18) for i in order], result.environment)
-    divider = make_axes_locatable(ax)
-    tree = divider.append_axes("top", size="14%", pad=0.04, sharex=ax)
+    tree = ax.inset_axes((0.0, 1.01, 1.0, 0.14))
     _draw_tree(tree, result)
-    tree.set_title(TITLES[result.metric], fontsize=10)
-    bar = ax.figure.colorbar(image, cax=divider.append_axes("right", size="3.5%", pad=0.1))
+    tree.set_title(TITLES[result.metric], fontsize=9)
+    bar = ax.figure.colorbar(image, cax=ax.inset_axes((1.02, 0.0, 0.03, 1.0)))
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8)
     return ax
@@ -57,21 +54,20 @@ def _new_axes(k: int) -> "Axes":
 
 
 def _draw_cells(ax: "Axes", shown: np.ndarray, noise: np.ndarray) -> Any:
-    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
 
-    colours = colormaps["viridis_r"].copy()
-    colours.set_bad(NOISE_COLOUR)
-    significant = shown[~noise]
-    top = float(significant.max()) if significant.size else float(shown.max()) or 1.0
-    masked = np.ma.masked_array(shown, noise)
+    grey = np.where(noise, 1.0, np.nan)
+    ax.imshow(grey, cmap=ListedColormap([NOISE_COLOUR]), interpolation="nearest", aspect="auto")
+    shown = np.where(noise, np.nan, shown)
+    top = float(np.nanmax(shown)) if np.isfinite(shown).any() else 1.0
     return ax.imshow(
-        masked, cmap=colours, vmin=0.0, vmax=top, interpolation="nearest", aspect="auto"
+        shown, cmap="viridis_r", vmin=0.0, vmax=top, interpolation="nearest", aspect="auto"
     )
 
 
 def _write_numbers(ax: "Axes", image: Any, shown: np.ndarray, noise: np.ndarray) -> None:
     top = image.norm.vmax
-    for i, j in zip(*np.nonzero(~np.eye(len(shown), dtype=bool)), strict=True):
+    for i, j in zip(*np.nonzero(np.isfinite(shown)), strict=True):
         dark = not noise[i, j] and shown[i, j] > 0.55 * top
         ax.text(
             j, i, f"{shown[i, j]:.2g}", ha="center", va="center", fontsize=7,
@@ -81,7 +77,7 @@ def _write_numbers(ax: "Axes", image: Any, shown: np.ndarray, noise: np.ndarray)
 
 def _label(ax: "Axes", names: list[str], environment: str) -> None:
     k = len(names)
-    note = "grey: not told apart from noise"
+    note = "grey: not told apart from noise; white: not tested"
     if k <= MOST_LABELS:
         size = 8 if k <= 25 else 6
         ax.set_xticks(range(k), names, rotation=90, fontsize=size)
@@ -103,6 +99,7 @@ def _draw_tree(ax: "Axes", result: "EnvironmentDistances") -> None:
     k = len(result.environments)
     x, height = np.zeros(2 * k - 1), np.zeros(2 * k - 1)
     x[result.order] = np.arange(k)
+    ax.set_xlim(-0.5, k - 0.5)
     lines = []
     for i, (left, right, level, _) in enumerate(result.linkage):
         a, b = int(left), int(right)

@@ -10,10 +10,11 @@ from shiftlab._core.progress import Progress
 from shiftlab._core.random import RandomState, as_seed_sequence
 from shiftlab._core.results import Result
 from shiftlab._core.validation import Labels, check_fraction, check_integer, check_option
-from shiftlab.divergence._adjustment import adjust_pvalues
+from shiftlab.divergence._adjustment import CORRECTIONS, adjust_pvalues
 from shiftlab.divergence._cells import covariates_and_labels
 from shiftlab.divergence._environment_features import (
     Features,
+    RowSample,
     cell_features,
     energy_features,
     fourier_features,
@@ -163,6 +164,71 @@ def environment_distances(
 ) -> EnvironmentDistances:
     """Measure the distance between every two environments, each with its noise floor.
 
+    Two samples of one distribution are never at distance zero. Each distance therefore comes with
+    the 95 % quantile of what relabelling the rows of its two environments produces, and with a
+    p-value.
+
+    Parameters
+    ----------
+    table : data frame, array, mapping of columns or Table
+        Rows with their covariates; cells may be missing.
+    environment : str, sequence of str, array of shape (n_rows,) or Labels
+        Column name(s) of `table`, or the label of each row.
+    metric : {"wasserstein", "total_variation", "mmd", "energy"}, default "wasserstein"
+        "wasserstein": 1-Wasserstein distance of each number in units of its pooled interquartile
+        range / 1.349, averaged over the columns; categories are left out. "total_variation": of
+        each column, numbers cut at pooled deciles, averaged. "mmd": maximum mean discrepancy of
+        whole rows, Gaussian kernel, median bandwidth, 256 random Fourier frequencies. "energy":
+        energy distance of whole rows through 64 random directions; both are square roots, so they
+        are on the scale of a distance.
+    n_resamples : int, default 199
+        Draws of each null. The smallest possible p-value is 1 / (n_resamples + 1).
+    max_rows : int, default 2000
+        Rows drawn from each environment. "wasserstein" and "total_variation" use all rows for the
+        distance and the drawn ones for the covariance of the noise; "mmd" and "energy" use the
+        drawn rows for both.
+    correction : {"bh", "holm", "bonferroni", "none"}, default "bh"
+        Adjustment over all pairs.
+    alpha : float, default 0.05
+        Level at which `plot` and `repr` call a pair different.
+    random_state : int, SeedSequence, Generator, RandomState or None
+        Seed of the draws. The result does not depend on the order of the rows, on the names of
+        the environments or on `n_jobs`.
+    n_jobs : int, optional
+        Workers, as in joblib.
+    progress : bool or callable, default False
+        Report finished environments.
+
+    Returns
+    -------
+    EnvironmentDistances
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two environments, no covariate that the metric can use, or an
+        option is unknown.
+
+    Notes
+    -----
+    Every metric is a norm of the difference of mean row features (indicators of cells, Fourier
+    features). The permutation null of that difference is replaced by its normal limit with the
+    exact permutation covariance, so that one matrix product per environment serves all its pairs
+    (``null="pairwise"``). With many environments one null is drawn from all rows pooled and scaled
+    by the square root of 1/n_a + 1/n_b (``null="pooled"``): right if no environment differs,
+    otherwise its noise floor is that of the mixture and mostly too high.
+
+    Missing cells: the column-wise metrics use the observed cells of each column, and a pair is
+    averaged over the columns that both environments have; for whole rows a missing number is set
+    to the pooled median and a missing category is a category of its own. For whole rows numbers
+    are standardised robustly and cut off at 10 spreads, so that a heavy tail cannot decide.
+
+    References
+    ----------
+    .. [1] Szekely & Rizzo (2013), J. Statist. Plann. Inference 143. Gretton et al. (2012), JMLR 13.
+       Rahimi & Recht (2007), NeurIPS 20. Hajek (1961), Ann. Math. Statist. 32 (normal limit of
+       permutation statistics).
+
     Examples
     --------
     >>> import numpy as np
@@ -175,14 +241,14 @@ def environment_distances(
     """
     data, labels = covariates_and_labels(table, environment)
     check_option(metric, METRICS, "metric")
-    check_option(correction, ("bh", "holm", "bonferroni", "none"), "correction")
+    check_option(correction, CORRECTIONS, "correction")
     check_integer(n_resamples, "n_resamples", minimum=19)
     check_integer(max_rows, "max_rows", minimum=2)
     check_fraction(alpha, "alpha")
     data = _compared_columns(data, metric)
     sampling, projecting, drawing = as_seed_sequence(random_state).spawn(3)
-    rows = sample_rows(labels, max_rows, np.random.default_rng(sampling))
-    features = _features(data, labels, rows, metric, np.random.default_rng(projecting))
+    sample = sample_rows(data, labels, max_rows, sampling)
+    features = _features(data, labels, sample, metric, np.random.default_rng(projecting))
     null = choose_null(len(labels), len(features.weights), n_resamples)
     found = pair_statistics(features, null, n_resamples, drawing, n_jobs, progress)
     linkage, order = _cluster(found.distance)
@@ -222,18 +288,18 @@ def _compared_columns(data: Table, metric: str) -> Table:
 def _features(
     data: Table,
     labels: Labels,
-    rows: tuple[np.ndarray, ...],
+    sample: RowSample,
     metric: str,
     rng: np.random.Generator,
 ) -> Features:
     if metric == "mmd":
-        return fourier_features(data, rows, rng)
+        return fourier_features(data, sample, rng)
     if metric == "energy":
-        return energy_features(data, rows, rng)
+        return energy_features(data, sample, rng)
     n_columns = len(data.columns)
     if metric == "wasserstein":
-        return cell_features(data, labels, rows, metric, int(np.clip(2048 // n_columns, 8, 64)))
-    return cell_features(data, labels, rows, metric, 10)
+        return cell_features(data, labels, sample, metric, int(np.clip(2048 // n_columns, 8, 64)))
+    return cell_features(data, labels, sample, metric, 10)
 
 
 def _adjust_pairs(pvalues: np.ndarray, correction: str) -> np.ndarray:

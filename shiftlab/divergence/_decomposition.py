@@ -130,7 +130,8 @@ def shift_decomposition(
     The paper weights the losses by a domain classifier. Here the weights are completed by models
     of the expected loss at home and here, all cross-fitted, in the efficient influence function of
     the three parts: errors of the classifier and of the loss models then enter as products and
-    squares only (``tests/calibration`` measures the coverage that follows). The concept part becomes Robinson's coefficient of the loss on the domain given the covariates.
+    squares only (``tests/calibration`` measures the coverage that follows). The concept part
+    becomes Robinson's coefficient of the loss on the domain given the covariates.
     Classifier and loss models each combine boosted trees and a regression on numbers, their
     squares and labels.
 

@@ -367,7 +367,7 @@ def test_plot_draws_each_part_and_the_total(base):
     import matplotlib.pyplot as plt
 
     axes = base.plot(limit=3)
-    assert [text.get_text() for text in axes.get_legend().get_texts()][0] == "total"
+    assert axes.get_legend().get_texts()[0].get_text() == "total"
     assert len(axes.get_yticks()) == 3
     assert "1 more not drawn" in axes.get_title()
     bars = next(c for c in axes.containers if c.get_label().startswith("concept: "))

@@ -42,6 +42,10 @@ NAIVE = {
     "exact wasserstein": (lambda x, y, **k: wasserstein_test(x, y, scale="none", **k), False),
     "mmd": (lambda x, y, **k: mmd_test(x, y, kernel=Gaussian(1.3), scale="none", **k), False),
     "energy": (lambda x, y, **k: energy_test(x, y, scale="none", **k), False),
+    "energy of a column": (
+        lambda x, y, **k: energy_test(x[:, 0], y[:, 0], scale="none", **k),
+        False,
+    ),
     "total variation": (lambda x, y, **k: total_variation_test(halves(x), halves(y), **k), True),
     "hellinger": (lambda x, y, **k: hellinger_test(halves(x), halves(y), **k), True),
     "kl": (lambda x, y, **k: kl_test(halves(x), halves(y), **k), True),
@@ -61,7 +65,7 @@ def test_null_values_equal_a_loop_over_permuted_rows(name, ties, samples):
     x, y = (np.round(part, 1 if ties else 9) for part in samples)
     result = test(x, y, n_resamples=25, random_state=4)
     pooled = np.concatenate([x, y])
-    if needs_cells or name.startswith(("ks", "wasserstein")):
+    if needs_cells or name.startswith(("ks", "wasserstein", "energy of a column")):
         # The engine draws labels in the order of the sorted values.
         pooled = pooled[np.lexsort((pooled[:, 1], pooled[:, 0]))]
     labels = np.concatenate(list(label_draws(29, 12, 25, np.random.default_rng(4))))
@@ -90,7 +94,9 @@ def test_pvalue_converges_to_complete_enumeration(name):
     assert result.pvalue == pytest.approx(exact, abs=error)
 
 
-@pytest.mark.parametrize("name", ["ks", "wasserstein", "wasserstein, p = 2", "mmd", "energy"])
+@pytest.mark.parametrize(
+    "name", ["ks", "wasserstein", "wasserstein, p = 2", "mmd", "energy", "energy of a column"]
+)
 def test_subsamples_of_a_reference_converge_to_enumeration(name):
     test, _ = NAIVE[name]
     rng = np.random.default_rng(3)

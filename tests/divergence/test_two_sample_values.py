@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from shiftlab.divergence import (
+    Resampling,
     chi_square_test,
     classifier_test,
     energy_test,
@@ -46,6 +47,19 @@ def test_wasserstein_and_energy_agree_with_scipy(line):
     )
     energy = energy_test(x, y, scale="none", n_resamples=0)
     assert np.sqrt(energy.statistic) == pytest.approx(stats.energy_distance(x, y), rel=1e-10)
+
+
+@pytest.mark.parametrize("sampling", ["independent", "without_replacement"])
+def test_energy_of_a_column_equals_the_energy_over_pairs(line, sampling):
+    x, y = np.round(line[0][:30], 1), np.round(line[1], 1)
+    plan = Resampling(0, sampling)
+    by_sort = energy_test(x, y, scale="none", n_resamples=plan)
+    # A copy of the column makes every distance sqrt(2) times as large.
+    by_pairs = energy_test(
+        np.stack([x, x], axis=1), np.stack([y, y], axis=1), scale="none", n_resamples=plan
+    )
+    assert by_pairs.statistic == pytest.approx(np.sqrt(2) * by_sort.statistic, rel=1e-10)
+    assert by_pairs.effect == pytest.approx(by_sort.effect, rel=1e-10)
 
 
 def test_permutation_pvalue_agrees_with_scipy(line):

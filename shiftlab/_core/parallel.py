@@ -5,6 +5,7 @@ from typing import Any
 
 from shiftlab._core.progress import Progress, track
 from shiftlab._core.random import RandomState, spawn_seeds
+from shiftlab._core.threads import single_threaded
 
 __all__ = ["parallel_map", "seeded_map"]
 
@@ -18,6 +19,9 @@ def parallel_map(
     description: str = "tasks",
 ) -> list[Any]:
     """Call ``function(*task)`` for each task and return the results in the order of the tasks.
+
+    BLAS and OpenMP are limited to one thread inside a task, so that results are bit-equal for any
+    number of workers.
 
     Parameters
     ----------
@@ -40,9 +44,14 @@ def parallel_map(
     """
     from joblib import Parallel, delayed
 
-    calls = (delayed(function)(*task) for task in tasks)
+    calls = (delayed(_call)(function, task) for task in tasks)
     results = Parallel(n_jobs=n_jobs, return_as="generator")(calls)
     return list(track(results, len(tasks), description, progress))
+
+
+def _call(function: Callable[..., Any], task: tuple[Any, ...]) -> Any:
+    with single_threaded():
+        return function(*task)
 
 
 def seeded_map(

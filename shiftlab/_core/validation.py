@@ -4,13 +4,14 @@ Each check returns the value in the one form that the rest of the library uses, 
 that names the argument, what was found, what was expected and the mend.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from shiftlab._core.checks import check_fraction, check_integer, check_length, check_option
 from shiftlab._core.frames import Column, Table, as_table, encode_labels
 from shiftlab._core.names import join_names, missing_column_message
 from shiftlab.exceptions import ColumnNotFoundError, InputError
@@ -122,9 +123,10 @@ def check_environment(
         If labels are missing, too few, or of the wrong length.
     """
     n_rows = table.n_rows if table is not None else n_rows
+    used: list[str] = []
     if isinstance(environment, Labels):
         check_length(environment.codes, n_rows, "environment")
-        labels, used = environment, []
+        labels = environment
     else:
         columns, used = _label_columns(environment, table, "environment")
         for column in columns:
@@ -280,62 +282,6 @@ def check_weights(sample_weight: Any, n_rows: int) -> np.ndarray | None:
     if weights.sum() <= 0:
         raise InputError("sample_weight sums to 0; at least one row needs a positive weight.")
     return weights
-
-
-def check_length(values: Any, n_rows: int | None, name: str) -> None:
-    """Check that an argument has one value per row.
-
-    Raises
-    ------
-    InputError
-        If it does not.
-    """
-    if n_rows is not None and len(values) != n_rows:
-        raise InputError(f"{name} has {len(values)} values, but the table has {n_rows} rows.")
-
-
-def check_option(value: Any, options: Collection[Any], name: str) -> Any:
-    """Check that an option is one of those offered.
-
-    Raises
-    ------
-    InputError
-        If it is not.
-    """
-    if value not in options:
-        raise InputError(f"{name} must be one of {join_names(list(options), 20)}, found {value!r}.")
-    return value
-
-
-def check_fraction(value: Any, name: str) -> float:
-    """Check that a number lies strictly between 0 and 1.
-
-    Raises
-    ------
-    InputError
-        If it does not.
-    """
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float, np.number))
-        or not 0 < value < 1
-    ):
-        raise InputError(f"{name} must be a number strictly between 0 and 1, found {value!r}.")
-    return float(value)
-
-
-def check_integer(value: Any, name: str, *, minimum: int = 1) -> int:
-    """Check that a value is an integer not below `minimum`.
-
-    Raises
-    ------
-    InputError
-        If it is not.
-    """
-    is_integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not is_integer or value < minimum:
-        raise InputError(f"{name} must be an integer of at least {minimum}, found {value!r}.")
-    return int(value)
 
 
 def _check_environment_column(column: Column, n_rows: int | None) -> None:

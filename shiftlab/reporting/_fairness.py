@@ -1,97 +1,136 @@
 """Section on decisions: selection rates and fairness measures by group and environment."""
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from shiftlab._core.frames import Column
 from shiftlab._core.results import to_plain
-from shiftlab._core.validation import check_binary
+from shiftlab._core.validation import Labels, check_binary
 from shiftlab.exceptions import InputError
 from shiftlab.reporting._fairness_figure import draw_fairness
 from shiftlab.reporting._options import ReportOptions
 from shiftlab.reporting._prepare import Prepared
 from shiftlab.reporting._sections import Section, figure_to_svg, number_text
 
-__all__ = ["FOUR_FIFTHS", "fairness_section"]
+__all__ = ["FOUR_FIFTHS", "Decisions", "fairness_section", "read_decisions"]
 
 #: Selection-rate ratio below which United States guidelines see evidence of adverse impact.
 FOUR_FIFTHS = 0.8
 POOLED = "pooled"
 
 
-def fairness_section(prepared: Prepared, settings: ReportOptions) -> Section:
-    """Compare the decisions on groups of the sensitive features.
+@dataclass(frozen=True)
+class Decisions:
+    """Decisions and outcomes as 0 and 1, checked before any long computation starts.
+
+    Attributes
+    ----------
+    decision : ndarray of uint8, shape (n_rows,)
+        1 is favourable.
+    pos_label : object
+        The value that counts as favourable.
+    outcome : ndarray of int8, shape (n_rows,), or None
+        1 is positive, -1 missing; None if there is no outcome of two values.
+    outcome_note : str
+        Why there is none; may be empty.
+    """
+
+    decision: np.ndarray
+    pos_label: Any
+    outcome: np.ndarray | None
+    outcome_note: str
+
+
+def read_decisions(prepared: Prepared, settings: ReportOptions) -> Decisions:
+    """Read the decision and, where it has two values, the outcome.
 
     Parameters
     ----------
     prepared : Prepared
-        The table as understood; with an outcome of two values error rates are compared too.
+        The table as understood.
     settings : ReportOptions
         Options of the report.
 
     Returns
     -------
-    Section
+    Decisions
 
     Raises
     ------
     InputError
         If no sensitive feature was named, or the decision does not have two values.
     """
-    from shiftlab.metrics import group_fairness
-
+    assert prepared.decision is not None  # noqa: S101 - the caller asks only then
     if not prepared.sensitive:
         raise InputError(
             "decision: name at least one sensitive feature to compare decisions by "
             "(--sensitive on the command line)."
         )
-    assert prepared.decision is not None  # noqa: S101 - the caller asks only then
     decision, pos_label = check_binary(
         prepared.table[prepared.decision], prepared.decision, pos_label=settings.pos_label
     )
-    outcome, outcome_note = _binary_outcome(prepared, settings)
-    rows = np.arange(len(decision)) if outcome is None else np.flatnonzero(~outcome.missing)
+    outcome, note = _binary_outcome(prepared, settings)
+    return Decisions(decision.astype(np.uint8), pos_label, outcome, note)
+
+
+def fairness_section(prepared: Prepared, decisions: Decisions, settings: ReportOptions) -> Section:
+    """Compare the decisions on groups of the sensitive features.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        The table as understood.
+    decisions : Decisions
+        Decisions and outcomes; with outcomes, error rates are compared too.
+    settings : ReportOptions
+        Options of the report.
+
+    Returns
+    -------
+    Section
+    """
+    from shiftlab.metrics import group_fairness
+
+    outcome = decisions.outcome
+    n_rows = prepared.table.n_rows
+    rows = np.arange(n_rows) if outcome is None else np.flatnonzero(outcome >= 0)
     result = group_fairness(
-        decision[rows].astype(np.uint8),
+        decisions.decision[rows],
         [_take(labels, rows) for labels in prepared.sensitive],
-        y_true=None if outcome is None else outcome.values[rows].astype(np.uint8),
+        y_true=None if outcome is None else outcome[rows].astype(np.uint8),
         environment=_take(prepared.environment, rows),
         confidence_level=settings.confidence_level,
         min_count=settings.min_count,
         random_state=settings.random_state,
     )
-    n_aside = len(decision) - len(rows)
+    aside = {"n": n_rows - len(rows), "reason": f"{prepared.outcome} is missing"}
     data = {
         "decision": prepared.decision,
-        "pos_label": str(pos_label),
+        "pos_label": str(decisions.pos_label),
         "outcome": None if outcome is None else prepared.outcome,
-        "outcome_note": outcome_note,
+        "outcome_note": decisions.outcome_note,
         "features": [labels.name for labels in prepared.sensitive],
         "confidence_level": settings.confidence_level,
         "min_count": settings.min_count,
         "four_fifths": FOUR_FIFTHS,
         "n_rows": len(rows),
         **_tables(result.to_dict()),
-        "rows_set_aside": (
-            [{"n": n_aside, "reason": f"{prepared.outcome} is missing"}] if n_aside else []
-        ),
+        "rows_set_aside": [aside] if aside["n"] else [],
     }
     figures = {"disparate_impact": figure_to_svg(lambda: draw_fairness(data))}
     return Section("fairness", "Decisions: for whom", to_plain(data), _findings(data), figures)
 
 
-def _take(labels: Any, rows: np.ndarray) -> Any:
+def _take(labels: Labels, rows: np.ndarray) -> Labels:
     """Restrict labels to rows; categories that no longer occur are left out."""
-    from shiftlab._core.validation import Labels
-
     present, codes = np.unique(labels.codes[rows], return_inverse=True)
     categories = tuple(labels.categories[i] for i in present)
     return Labels(labels.name, codes.astype(np.int32), categories)
 
 
-def _binary_outcome(prepared: Prepared, settings: ReportOptions) -> tuple[Column | None, str]:
-    """Return the outcome as a 0/1 column that may have missing cells, or say why not."""
+def _binary_outcome(prepared: Prepared, settings: ReportOptions) -> tuple[np.ndarray | None, str]:
+    """Return the outcome as 0, 1 and -1 (missing), or say why there is none."""
     if prepared.outcome is None:
         return None, ""
     column = prepared.table[prepared.outcome]
@@ -105,9 +144,9 @@ def _binary_outcome(prepared: Prepared, settings: ReportOptions) -> tuple[Column
             raise
         note = str(error).replace("pos_label", "outcome_pos_label")
         return None, f"Error rates are left out: {note}"
-    values = np.full(len(observed), -1, dtype=np.int32)
+    values = np.full(len(observed), -1, dtype=np.int8)
     values[observed] = positive
-    return Column(column.name, "boolean", values, (False, True)), ""
+    return values, ""
 
 
 def _tables(result: dict[str, Any]) -> dict[str, Any]:

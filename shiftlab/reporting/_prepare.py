@@ -15,7 +15,7 @@ from shiftlab._core.validation import (
     check_sensitive_features,
     split_columns,
 )
-from shiftlab.exceptions import ColumnNotFoundError, InputError
+from shiftlab.exceptions import ColumnNotFoundError, DegenerateDataError, InputError
 
 __all__ = ["ColumnNote", "Prepared", "Role", "prepare"]
 
@@ -75,9 +75,7 @@ class Prepared:
     @property
     def compared(self) -> tuple[str, ...]:
         """Covariates, outcome and decision: the columns whose shifts are tested."""
-        extra = [n for n in (self.outcome, self.decision) if n and n not in self.covariates]
-        usable = {c.name for c in self.columns if not c.set_aside}
-        return (*self.covariates, *dict.fromkeys(n for n in extra if n in usable))
+        return (*self.covariates, *(n for n in (self.outcome, self.decision) if n))
 
 
 def prepare(
@@ -237,15 +235,30 @@ def _set_aside(
     reasons: dict[str, str] = {}
     seen: dict[bytes, str] = {}
     for column in table:
-        if roles[column.name] == "environment":
+        role = roles[column.name]
+        if role == "environment":
+            continue
+        if role in ("outcome", "decision"):
+            _check_varies(column, role)
             continue
         reason = _why_unusable(column, labels, column.name in kept)
-        if not reason and roles[column.name] in ("covariate", "sensitive"):
+        if not reason:
             twin = seen.setdefault(_fingerprint(column), column.name)
             reason = f"equal to column {twin!r}" if twin != column.name else ""
         if reason:
             reasons[column.name] = reason
     return reasons
+
+
+def _check_varies(column: Column, role: Role) -> None:
+    n_distinct = _n_distinct(column)
+    if n_distinct < 2:
+        found = "every cell is missing" if n_distinct == 0 else "every row has the same value"
+        raise DegenerateDataError(
+            f"{role}: column {column.name!r} cannot be used: {found}. Name another column."
+        )
+    if column.kind == "datetime":
+        raise InputError(f"{role}: column {column.name!r} holds dates; name another column.")
 
 
 def _why_unusable(column: Column, labels: Labels, kept: bool) -> str:

@@ -11,8 +11,7 @@ from typing import Any
 from shiftlab._core.progress import progress_ticker
 from shiftlab._core.results import canonical_json, to_plain
 from shiftlab.reporting._distances import distances_section
-from shiftlab.reporting._shifts import shifts_section
-from shiftlab.reporting._fairness import fairness_section
+from shiftlab.reporting._fairness import fairness_section, read_decisions
 from shiftlab.reporting._options import ReportOptions, Source, read_options
 from shiftlab.reporting._outcome import outcome_section
 from shiftlab.reporting._overview import overview_section
@@ -20,6 +19,7 @@ from shiftlab.reporting._page import render_page
 from shiftlab.reporting._prepare import Prepared, prepare
 from shiftlab.reporting._provenance import provenance_section, table_fingerprint
 from shiftlab.reporting._sections import Section
+from shiftlab.reporting._shifts import shifts_section
 
 __all__ = ["SCHEMA", "ShiftReport", "shift_report"]
 
@@ -191,6 +191,7 @@ def shift_report(
     )
     if reference is not None:
         reference = prepared.environment.categories[prepared.environment.index(reference)]
+    decisions = read_decisions(prepared, settings) if decision is not None else None
     builders: list[tuple[str, Callable[[], Section]]] = [
         ("overview", lambda: overview_section(prepared)),
         ("shifts", lambda: shifts_section(prepared, reference, settings)),
@@ -198,8 +199,8 @@ def shift_report(
     ]
     if outcome is not None:
         builders.append(("outcome", lambda: outcome_section(prepared, reference, settings)))
-    if decision is not None:
-        builders.append(("fairness", lambda: fairness_section(prepared, settings)))
+    if decisions is not None:
+        builders.append(("fairness", lambda: fairness_section(prepared, decisions, settings)))
     sections = _run(builders, settings, clock)
     provenance = provenance_section(
         source=to_plain(settings.source or _describe_source(data, prepared)),

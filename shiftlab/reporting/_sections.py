@@ -46,7 +46,7 @@ def figure_to_svg(draw: Callable[[], "Figure | Axes"]) -> str:
     import matplotlib as mpl
     from matplotlib import pyplot as plt
 
-    settings = {
+    settings: Any = {
         "svg.fonttype": "none",
         "svg.hashsalt": "shiftlab",
         "font.family": "sans-serif",
@@ -55,7 +55,7 @@ def figure_to_svg(draw: Callable[[], "Figure | Axes"]) -> str:
         "axes.spines.right": False,
     }
     with mpl.rc_context(settings):
-        figure = draw().figure
+        figure: Any = draw().figure
         stream = StringIO()
         try:
             figure.savefig(stream, format="svg", metadata={"Date": None}, bbox_inches="tight")

@@ -64,9 +64,9 @@ def shifts_section(prepared: Prepared, reference: Any, settings: ReportOptions) 
 
 
 def _records(frame: "pd.DataFrame", roles: dict[str, Any]) -> list[dict[str, Any]]:
+    rows: list[dict[Any, Any]] = frame.to_dict("records")
     return [
-        row | {"environment": str(row["environment"]), "role": roles[row["column"]]}
-        for row in frame.to_dict("records")
+        row | {"environment": str(row["environment"]), "role": roles[row["column"]]} for row in rows
     ]
 
 

@@ -14,10 +14,11 @@ import numpy as np
 from shiftlab._core.names import join_names
 from shiftlab._core.progress import Progress, progress_ticker
 from shiftlab._core.random import RandomState, as_seed_sequence
+from shiftlab._core.threads import single_threaded
 from shiftlab._core.validation import check_integer, check_option
 from shiftlab.exceptions import InputError
 from shiftlab.simulation._study_adaptive import check_targets, next_replicates
-from shiftlab.simulation._study_cells import CellRecord, call_cell, check_rows, single_threaded
+from shiftlab.simulation._study_cells import CellRecord, call_cell, check_rows
 from shiftlab.simulation._study_definition import Definition, agree
 from shiftlab.simulation._study_design import Scenario, expand_factors, scenario_key
 from shiftlab.simulation._study_plan import plan_frame

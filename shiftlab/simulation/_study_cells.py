@@ -2,22 +2,20 @@
 
 import copy
 import math
-import os
-import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from shiftlab._core.names import join_names
+from shiftlab._core.threads import single_threaded
 from shiftlab.exceptions import InputError
 from shiftlab.simulation._study_design import EXACT_INTEGER, cell_seed
 
-__all__ = ["Batch", "CellRecord", "call_cell", "check_rows", "run_batch", "single_threaded"]
+__all__ = ["Batch", "CellRecord", "call_cell", "check_rows", "run_batch"]
 
 Value: TypeAlias = float | str | None
 SCALARS = (type(None), bool, int, float, complex, str, bytes)
@@ -198,41 +196,3 @@ def _check_value(value: Any, name: str) -> Value:
     raise InputError(
         f"Output {name!r} is {type(value).__name__}; outputs are numbers, booleans, text or None."
     )
-
-
-_guard = threading.Lock()
-_users = 0
-_limits: Any = None
-
-
-@contextmanager
-def single_threaded() -> Iterator[None]:
-    """Limit BLAS and OpenMP to one thread while any thread of this process runs cells.
-
-    The number of threads changes the order of sums and so the last bits of results; a study must
-    not depend on it. Users are counted because the limit belongs to the process, not the thread.
-    """
-    global _users, _limits
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    with _guard:
-        if _users == 0:
-            _limits = threadpool_limits(limits=1)
-        _users += 1
-    try:
-        yield
-    finally:
-        with _guard:
-            _users -= 1
-            if _users == 0:
-                _limits.restore_original_limits()
-
-
-def _forget_users() -> None:
-    # A forked child inherits the count but not the threads that would lower it again.
-    global _users, _guard
-    _users, _guard = 0, threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_users)

@@ -9,7 +9,8 @@ from itertools import islice
 from typing import Any
 
 from shiftlab._core.progress import Ticker
-from shiftlab.simulation._study_cells import Batch, CellRecord, run_batch, single_threaded
+from shiftlab._core.threads import single_threaded
+from shiftlab.simulation._study_cells import Batch, CellRecord, run_batch
 from shiftlab.simulation._study_design import Scenario
 from shiftlab.simulation._study_store import Store
 

@@ -87,9 +87,15 @@ def build_tables(
     ]
     members = [cells for table in tables for cells in table.members]
     lengths = [len(table.members) for table in tables]
-    number = np.repeat([i if table.feature else -1 for i, table in enumerate(tables)], lengths)
     sizes = np.array([int(counts.n[cells].sum()) for cells in members])
-    hidden = np.split(hide_small(members, sizes, number, min_count), np.cumsum(lengths)[:-1])
+    own = np.split(np.arange(len(members)), np.cumsum(lengths)[:-1])
+    is_total = np.repeat([not table.feature for table in tables], lengths)
+    # The groups of a table are disjoint, and so are those of one feature over all environments.
+    stride = 1 + len(features)
+    across = [np.concatenate(own[stride + i :: stride]) for i in range(stride) if len(scopes) > 1]
+    hidden = np.split(
+        hide_small(members, sizes, is_total, [*own, *across], min_count), np.cumsum(lengths)[:-1]
+    )
     return [replace(table, hidden=part) for table, part in zip(tables, hidden, strict=True)]
 
 

@@ -3,8 +3,8 @@
 A published table is a set of lines, each the sum of some finest cells (environment by combination
 of features). A hidden line can be recovered by additions and subtractions exactly if its indicator
 vector lies in the span of the indicators of the published lines. So after the usual complementary
-rule within each table, lines are hidden until no small line lies in that span: margins, totals,
-intersections and pooled tables are dealt with at once.
+rule in every sum (a total and its groups, a margin and its intersections, all environments and
+each), lines are hidden until no small line lies in that span.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,11 @@ _TOLERANCE = 1e-9
 
 
 def hide_small(
-    members: Sequence[np.ndarray], sizes: np.ndarray, tables: np.ndarray, min_count: int
+    members: Sequence[np.ndarray],
+    sizes: np.ndarray,
+    is_total: np.ndarray,
+    covers: Sequence[np.ndarray],
+    min_count: int,
 ) -> np.ndarray:
     """Choose the lines to hide.
 
@@ -27,9 +31,10 @@ def hide_small(
         Finest cells that each line sums.
     sizes : ndarray of int, shape (n_lines,)
         Number of rows of each line.
-    tables : ndarray of int, shape (n_lines,)
-        Table of each line: lines of one table are disjoint and add up to a published total.
-        -1 marks a total itself.
+    is_total : ndarray of bool, shape (n_lines,)
+        Lines that are hidden last.
+    covers : sequence of ndarray of int
+        Sets of lines that share no cell, such as the groups of one table.
     min_count : int
         Lines with fewer rows are hidden.
 
@@ -51,28 +56,58 @@ def hide_small(
     hidden = small.copy()
     if not small.any():
         return hidden
-    for table in np.unique(tables[tables >= 0]):
-        _complete(hidden, np.flatnonzero(tables == table), sizes, min_count)
+    sums = _known_sums(members, sizes, covers)
+    before = -1
+    while before != (before := int(hidden.sum())):
+        for line, parts in sums:
+            if not hidden[line]:
+                _complete(hidden, parts, sizes, min_count)
     incidence = np.zeros((len(members), 1 + max(int(cells.max()) for cells in members)))
     for line, cells in enumerate(members):
         incidence[line, cells] = 1.0
-    while len(victims := _exposing(incidence, small, hidden, sizes, tables)):
+    while len(victims := _exposing(incidence, small, hidden, sizes, is_total)):
         hidden[victims] = True
     # What follows from the shown lines anyway need not be hidden.
-    return hidden & (small | ~_follows(incidence, ~hidden))
+    return hidden & (small | ~_follows(incidence, hidden))
 
 
-def _follows(incidence: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """Tell which lines are sums and differences of the shown ones."""
-    if not shown.any():
-        return np.zeros(len(incidence), dtype=bool)
-    known, everything = incidence[shown].T, incidence.T
-    weights = np.linalg.lstsq(known, everything, rcond=None)[0]
-    return np.asarray(np.abs(known @ weights - everything).max(axis=0) < _TOLERANCE)
+def _follows(incidence: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+    """Tell which hidden lines are sums and differences of the shown ones."""
+    single = ~hidden & (incidence.sum(axis=1) == 1)
+    unknown = ~incidence[single].any(axis=0)
+    reduced = incidence[:, unknown]
+    coarse = reduced[~hidden & reduced.any(axis=1)].T
+    wanted = reduced[hidden].T
+    misfit = np.abs(wanted).max(axis=0, initial=0.0)
+    if coarse.size and wanted.size:
+        weights = np.linalg.lstsq(coarse, wanted, rcond=None)[0]
+        misfit = np.abs(coarse @ weights - wanted).max(axis=0)
+    follows = np.zeros(len(hidden), dtype=bool)
+    follows[hidden] = misfit < _TOLERANCE
+    return follows
+
+
+def _known_sums(
+    members: Sequence[np.ndarray], sizes: np.ndarray, covers: Sequence[np.ndarray]
+) -> list[tuple[int, np.ndarray]]:
+    """Find each line that is the sum of several lines of one cover."""
+    n_cells = 1 + max(int(cells.max()) for cells in members)
+    sums = []
+    for cover in covers:
+        owner = np.full(n_cells, -1)
+        for line in cover:
+            owner[members[line]] = line
+        for line, cells in enumerate(members):
+            if owner[cells[0]] in (-1, line):
+                continue
+            parts = np.unique(owner[cells])
+            if len(parts) > 1 and parts[0] >= 0 and sizes[parts].sum() == sizes[line]:
+                sums.append((line, parts))
+    return sums
 
 
 def _complete(hidden: np.ndarray, lines: np.ndarray, sizes: np.ndarray, min_count: int) -> None:
-    """Hide more lines of a table until what is hidden is more than one line and not small."""
+    """Hide more lines of a sum until what is hidden is more than one line and not small."""
     for line in lines[np.argsort(sizes[lines], kind="stable")]:
         own = lines[hidden[lines]]
         if len(own) == 0 or (len(own) > 1 and sizes[own].sum() >= min_count):
@@ -85,7 +120,7 @@ def _exposing(
     small: np.ndarray,
     hidden: np.ndarray,
     sizes: np.ndarray,
-    tables: np.ndarray,
+    is_total: np.ndarray,
 ) -> np.ndarray:
     """For each small line that can be recovered, one published line that takes part in it."""
     shown = np.flatnonzero(~hidden)
@@ -107,6 +142,6 @@ def _exposing(
         cells = single[incidence[single][:, touched].any(axis=1)]
         candidates = np.concatenate([cells, used])
         # Totals last: without them a table says little.
-        order = np.lexsort((sizes[candidates], tables[candidates] < 0))
+        order = np.lexsort((sizes[candidates], is_total[candidates]))
         victims.add(int(candidates[order[0]]))
     return np.array(sorted(victims), dtype=np.intp)

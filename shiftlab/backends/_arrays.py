@@ -113,6 +113,16 @@ def to_device(
 def to_numpy(x: Any) -> np.ndarray:
     """Return a NumPy array with the same values; tensors are detached and copied to the host.
 
+    Parameters
+    ----------
+    x : array or sequence of any shape
+        NumPy and other host arrays are not copied.
+
+    Returns
+    -------
+    ndarray
+        With the shape and precision of `x`.
+
     Examples
     --------
     >>> from shiftlab.backends import to_numpy
@@ -169,8 +179,22 @@ def check_matrix(x: Any, name: str = "x") -> Array:
     return x
 
 
-def check_same_columns(x: Array, y: Array, names: tuple[str, str] = ("x", "y")) -> None:
+def check_same_columns(x: Array, y: Array, names: tuple[str, str] = ("x", "y")) -> int:
     """Check that two matrices live in one library and have the same number of columns.
+
+    Parameters
+    ----------
+    x : array of shape (n_x, d)
+        First matrix.
+    y : array of shape (n_y, d)
+        Second matrix.
+    names : tuple of two str, default ("x", "y")
+        What the arguments are called in error messages.
+
+    Returns
+    -------
+    int
+        The number of columns.
 
     Raises
     ------
@@ -182,6 +206,7 @@ def check_same_columns(x: Array, y: Array, names: tuple[str, str] = ("x", "y")) 
     >>> import numpy as np
     >>> from shiftlab.backends import check_same_columns
     >>> check_same_columns(np.ones((3, 2)), np.ones((5, 2)))
+    2
     """
     array_namespace(x, y)
     if x.shape[1] != y.shape[1]:
@@ -189,6 +214,7 @@ def check_same_columns(x: Array, y: Array, names: tuple[str, str] = ("x", "y")) 
             f"{names[0]} has {x.shape[1]} column(s), but {names[1]} has {y.shape[1]}; "
             "both must hold the same variables."
         )
+    return int(x.shape[1])
 
 
 def _as_numpy_numbers(x: Any, name: str) -> np.ndarray:

@@ -155,6 +155,16 @@ def sum_over_pairs(
 def default_max_bytes(x: Array) -> int:
     """Return the default bound on the working memory where an array lives, in bytes.
 
+    Parameters
+    ----------
+    x : array
+        Only its device is read.
+
+    Returns
+    -------
+    int
+        8 MiB on the host, 512 MiB on an accelerator.
+
     Examples
     --------
     >>> import numpy as np

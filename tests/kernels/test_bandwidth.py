@@ -79,6 +79,11 @@ def test_scale_of_normal_data_is_the_standard_deviation():
     assert robust_scale(x)[0] == pytest.approx(3.0, rel=0.03)
 
 
+def test_scale_of_two_points_is_the_standard_deviation():
+    x = np.repeat([0.0, 1.0], 50)
+    assert robust_scale(x)[0] == pytest.approx(np.std(x, ddof=1))
+
+
 def test_rules_follow_their_formulas():
     x = np.random.default_rng(3).normal(size=(200, 2))
     scale = np.array(robust_scale(x))

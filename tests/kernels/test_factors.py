@@ -305,6 +305,18 @@ def test_spaced_landmarks_beat_random_ones_and_quantiles(n_rows, seed):
     assert spaced < 0.6 * missed
 
 
+def test_leverage_finds_a_small_cluster_that_random_rows_miss():
+    errors = {"leverage": 0.0, "random": 0.0}
+    for seed in range(10):
+        generator = np.random.default_rng(seed)
+        bulk, rare = generator.normal(size=(1980, 2)), generator.normal(size=(20, 2)) + 30
+        x, kernel = np.vstack([0.2 * bulk, 0.2 * rare]), Gaussian(0.5)
+        for how in errors:
+            options = {"n_landmarks": 30, "landmarks": how, "random_state": seed}
+            errors[how] += nystrom_factor(kernel, x, **options).trace_error(x)
+    assert errors["leverage"] < 0.3 * errors["random"]
+
+
 def test_float32_is_kept(xp, rows):
     x = xp(rows[:, :1], "float32")
     for method in ("nystrom", "cholesky", "fourier"):

@@ -26,7 +26,7 @@ MAX_GROUPS = 20
 MIN_ROWS = 50
 #: With fewer rows than this on either side, the intervals of the covariate parts are too narrow:
 #: at 100 and 100 rows those of 95% held the truth in about 85% of simulated samples.
-FEW_ROWS = 200
+FEW_ROWS = 300
 #: Below this overlap the result carries a note.
 WEAK_OVERLAP = 0.2
 

@@ -1,8 +1,10 @@
 """One door to all two-sample tests."""
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
+from shiftlab._core.names import join_names
 from shiftlab._core.random import RandomState
 from shiftlab._core.validation import check_option
 from shiftlab.divergence._classifier import classifier_test
@@ -19,9 +21,12 @@ from shiftlab.divergence._permutation import Resampling
 from shiftlab.divergence._results import TwoSampleResult
 from shiftlab.divergence._univariate import ks_test
 from shiftlab.divergence._wasserstein import sliced_wasserstein_test, wasserstein_test
+from shiftlab.exceptions import InputError
 
 __all__ = ["two_sample_test"]
 
+#: Arguments of every test that the door passes on itself.
+COMMON = ("x", "y", "n_resamples", "random_state")
 TESTS: dict[str, Callable[..., TwoSampleResult]] = {
     "chi_square": chi_square_test,
     "classifier": classifier_test,
@@ -44,7 +49,7 @@ def two_sample_test(
     y: Any,
     method: str = "mmd",
     *,
-    n_resamples: int = 999,
+    n_resamples: int | None = None,
     sampling: str = "independent",
     random_state: RandomState = None,
     **options: Any,
@@ -59,8 +64,9 @@ def two_sample_test(
         "sliced_wasserstein", "wasserstein", "classifier". One column of numbers: "ks",
         "wasserstein". Categories (or counts): "kl", "total_variation", "hellinger", "chi_square",
         "g". The function ``<method>_test`` has the details.
-    n_resamples : int, default 999
-        0 for the asymptotic p-value where there is one, and for none elsewhere.
+    n_resamples : int, optional
+        By default what the chosen test takes: 999, and 99 for "classifier", which fits a model
+        anew in each. 0 for the asymptotic p-value where there is one, and for none elsewhere.
     sampling : {"independent", "without_replacement"}, default "independent"
         "without_replacement": y is a complete reference table, and the null hypothesis says that
         the rows of x are drawn from it without replacement (finite-population null).
@@ -94,5 +100,15 @@ def two_sample_test(
     0.001
     """
     check_option(method, sorted(TESTS), "method")
-    plan = Resampling(n_resamples, sampling)  # type: ignore[arg-type]
-    return TESTS[method](x, y, n_resamples=plan, random_state=random_state, **options)
+    test = TESTS[method]
+    parameters = signature(test).parameters
+    known = [name for name in parameters if name not in COMMON]
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        raise InputError(
+            f"{method} takes no option {join_names(unknown)}; its options are: "
+            f"{join_names(known) or 'none'}."
+        )
+    default = parameters["n_resamples"].default
+    plan = Resampling(default if n_resamples is None else n_resamples, sampling)
+    return test(x, y, n_resamples=plan, random_state=random_state, **options)

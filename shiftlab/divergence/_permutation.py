@@ -22,7 +22,6 @@ number B of resamples (Davison and Hinkley 1997; Phipson and Smyth 2010).
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
@@ -66,10 +65,17 @@ class Resampling:
     sampling : {"independent", "without_replacement"}
         "independent" permutes the pooled rows. "without_replacement" takes y as a complete table
         from which the rows of x claim to be drawn without replacement.
+
+    Examples
+    --------
+    >>> from shiftlab.divergence import Resampling, ks_test
+    >>> plan = Resampling(199, sampling="without_replacement")
+    >>> ks_test([1, 2, 3], [1, 2, 3, 4, 5, 6], n_resamples=plan, random_state=0).pvalue_method
+    'subsamples of the reference, 199 resamples'
     """
 
     n_resamples: int = 999
-    sampling: Literal["independent", "without_replacement"] = "independent"
+    sampling: str = "independent"
 
     @property
     def from_reference(self) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shiftlab._core.results import Result
+from shiftlab.exceptions import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,14 +84,14 @@ class TwoSampleResult(Result):
 
         Raises
         ------
-        ValueError
+        InputError
             If the test was made without resamples.
         """
         import matplotlib.pyplot as plt
 
         finite = self.null_distribution[np.isfinite(self.null_distribution)]
         if not len(finite):
-            raise ValueError("There is no null distribution to draw; set n_resamples above 0.")
+            raise InputError("There is no null distribution to draw; set n_resamples above 0.")
         ax = plt.subplots()[1] if ax is None else ax
         ax.hist(finite, bins="auto", color="0.75", label="null distribution")
         ax.axvline(self.statistic, color="C3", label=f"statistic, p = {self.pvalue:.3g}")

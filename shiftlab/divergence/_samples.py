@@ -15,6 +15,8 @@ from shiftlab.exceptions import DegenerateDataError, DegenerateDataWarning, Inpu
 
 __all__ = ["Samples", "read_samples"]
 
+#: Most labels of a column that are coded as indicator columns.
+MAX_LABELS = 1000
 SCALES = ("standard", "none")
 
 
@@ -76,6 +78,12 @@ class Samples:
 
     def _features(self, column: Column, scale: str) -> np.ndarray:
         if not column.is_number:
+            if len(column.categories) > MAX_LABELS:
+                raise InputError(
+                    f"Column {column.name!r} has {len(column.categories)} different labels, more "
+                    f"than the {MAX_LABELS} that are coded as indicators. Group rare labels, or "
+                    "leave the column out if it is an identifier."
+                )
             return np.eye(len(column.categories))[column.values] / np.sqrt(2)
         values = column.values[:, None]
         if scale == "none":

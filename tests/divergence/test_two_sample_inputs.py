@@ -134,12 +134,30 @@ def test_continuous_numbers_need_bins(rng):
     assert "cut into 4 intervals" in result.notes[0]
 
 
+def test_identifiers_are_refused():
+    names = [f"id{i}" for i in range(1500)]
+    with pytest.raises(InputError, match=r"1500 different labels.*identifier"):
+        mmd_test(names[:700], names[700:])
+
+
+def test_the_door_leaves_the_number_of_resamples_to_the_test(rng):
+    x, y = rng.normal(size=(20, 1)), rng.normal(size=(20, 1))
+    assert "999 resamples" in two_sample_test(x, y, "ks").pvalue_method
+    found = two_sample_test(x, y, "classifier", n_splits=2, random_state=0)
+    assert "99 resamples" in found.pvalue_method
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: ks_test(np.ones((3, 2)) * [[1], [2], [3]], np.ones((3, 2))), "one column"),
         (lambda: ks_test(["a", "b"], ["a", "b"]), "one column of numbers"),
         (lambda: two_sample_test([1, 2], [1, 3], "mdm"), "method must be one of"),
+        (lambda: two_sample_test([1, 2], [1, 3], "ks", bins=3), "ks takes no option 'bins'"),
+        (
+            lambda: two_sample_test([1, 2], [1, 3], "mmd", kernle=3),
+            "options are: 'kernel', 'scale'",
+        ),
         (lambda: mmd_test([1, 2], [1, 3], kernel="rbf"), "kernel must be one of"),
         (lambda: mmd_test([1, 2], [1, 3], kernel=3), "kernel must be one of"),
         (lambda: mmd_test([1, 2], [1, 3], scale="minmax"), "scale must be one of"),
@@ -187,7 +205,7 @@ def test_result_plot(line_result):
     ax = line_result.plot()
     assert ax.get_xlabel() == "Kolmogorov-Smirnov distance"
     plt.close(ax.figure)
-    with pytest.raises(ValueError, match="set n_resamples above 0"):
+    with pytest.raises(InputError, match="set n_resamples above 0"):
         ks_test([1.0, 2.0], [2.0, 3.0], n_resamples=0).plot()
 
 

@@ -83,7 +83,8 @@ def _stay_probability(
     pooled: np.ndarray, n: np.ndarray, deviation: np.ndarray, log_factorial: np.ndarray
 ) -> np.ndarray:
     """Probability that |running count - expected| stays strictly below `deviation`."""
-    from scipy.fft import irfft, next_fast_len, rfft
+    from numpy.fft import irfft, rfft
+    from scipy.fft import next_fast_len
 
     n_tests, n_cells = pooled.shape
     total = pooled.sum(axis=1)

@@ -135,6 +135,7 @@ def _null_of_row(
     weights = _pair_weights(features, a, others).astype(np.float32)
     noise, pvalue = np.empty(len(others)), np.empty(len(others))
     n_a = float(features.n_rows[a])
+    rank = np.argsort(features.sample.environments)
     for i, b in enumerate(others):
         n_b = float(features.n_rows[b])
         total = n_a + n_b
@@ -142,7 +143,9 @@ def _null_of_row(
         gap = np.nan_to_num(features.means[a] - features.means[b], nan=0.0).astype(np.float32)
         sample = np.float32(scale * np.sqrt(n_a / total)) * draws[a]
         sample += np.float32(scale * np.sqrt(n_b / total)) * draws[b]
-        sample += np.float32(scale * np.sqrt(n_a * n_b) / total) * np.outer(between, gap)
+        # The sign must not depend on which of the two comes first in the alphabet.
+        turned = scale * (1.0 if rank[a] < rank[b] else -1.0)
+        sample += np.float32(turned * np.sqrt(n_a * n_b) / total) * np.outer(between, gap)
         null = _norm(sample, weights[i], features.power)
         noise[i] = np.quantile(null, 0.95)
         pvalue[i] = (1 + np.sum(null >= distance[b] * (1 - 1e-6))) / (len(null) + 1)

@@ -58,7 +58,8 @@ def mmd_block_test(
     scale : {"standard", "none"}, default "standard"
         Divide numbers by their pooled standard deviation, or keep their units.
     n_resamples : int or Resampling, default 999
-        0 gives the asymptotic p-value: the mean over blocks is nearly normal if there are many.
+        0 gives the asymptotic p-value: the mean over blocks is nearly normal if there are many. It
+        is conservative if there are few, since the values of single blocks are skewed.
     random_state : int, SeedSequence, Generator or RandomState, optional
 
     Returns

@@ -75,7 +75,7 @@ def band(n_nulls, low=LOWEST, high=HIGHEST):
     )
 
 
-def judge(method, law, n, found, how="permutation, B = 99", conservative=True):
+def judge(method, law, n, found, how="permutation, B = 99"):
     """Print one row of the table and hold the levels against the promise."""
     levels = (found <= ALPHA).mean(axis=1)
     sys.stdout.write(
@@ -127,12 +127,25 @@ def test_level_without_replacement(method, law):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("method", "law"),
-    [("ks", normal), ("chi_square", discrete), ("g", discrete), ("mmd_block", normal)],
+    ("method", "law", "options"),
+    [
+        ("ks", normal, {}),
+        ("chi_square", discrete, {}),
+        ("g", discrete, {}),
+        ("mmd_block", normal, {"block_size": 2}),
+    ],
 )
-def test_level_of_asymptotic_pvalues(method, law):
-    found = pvalues(method, law, 500, 2000, seed=3, n_resamples=0)
+def test_level_of_asymptotic_pvalues(method, law, options):
+    found = pvalues(method, law, 500, 2000, seed=3, n_resamples=0, **options)
     judge(method, law, 500, found, "without resamples")
+
+
+@pytest.mark.slow
+def test_normal_pvalue_of_few_blocks_is_conservative():
+    found = pvalues("mmd_block", normal, 500, 2000, seed=3, n_resamples=0)
+    level = (found[0] <= ALPHA).mean()
+    sys.stdout.write(f"\nmmd_block, 22 blocks, without resamples: {level:.4f}")
+    assert 0 < level <= stats.binom.ppf(0.9995, 2000, ALPHA) / 2000
 
 
 @pytest.mark.slow

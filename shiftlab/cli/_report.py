@@ -1,6 +1,7 @@
 """``shiftlab report``: compare the environments of a table and write a page and a document."""
 
 import argparse
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["add_parser"]
 
+#: More workers than this cost memory and start-up time and gain little.
+MAX_JOBS = 4
 EPILOG = """\
 examples:
   shiftlab report --example
@@ -84,7 +87,7 @@ def _add_statistics(group: Any) -> None:
         "--min-count", type=int, default=10, help="suppress smaller groups (default: 10)"
     )
     group.add_argument("--seed", type=int, default=0, help="seed (default: 0)")
-    group.add_argument("--jobs", type=int, default=None, help="parallel workers (default: 1)")
+    group.add_argument("--jobs", type=int, help="parallel workers (default: cores, at most 4)")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -131,7 +134,7 @@ def _settings(options: argparse.Namespace, names: list[str]) -> dict[str, Any]:
         "max_rows": options.max_rows,
         "min_count": options.min_count,
         "random_state": options.seed,
-        "n_jobs": options.jobs,
+        "n_jobs": options.jobs or min(os.cpu_count() or 1, MAX_JOBS),
         "progress": not options.quiet,
     }
 

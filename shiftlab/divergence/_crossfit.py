@@ -15,6 +15,9 @@ __all__ = ["Covariates", "Problem", "cross_fit", "encode", "held_out_losses"]
 
 #: Labels that keep a code of their own, for trees and for the encoded matrix; the rest are pooled.
 TREE_LABELS, MATRIX_LABELS = 100, 20
+#: Domain probabilities are kept in [TRIM, 1 - TRIM]. The weights of the shared covariates are
+#: bounded, so this is a guard and hardly matters.
+TRIM = 0.01
 #: Rows of the larger sample used to fit domain and loss models, per row of the smaller one. The
 #: smaller sample limits what they can learn; every row is predicted nevertheless.
 FIT_RATIO, FIT_MINIMUM = 4, 2000
@@ -109,7 +112,6 @@ def cross_fit(
     rows: tuple[np.ndarray, np.ndarray],
     losses: tuple[np.ndarray, np.ndarray],
     folds: tuple[np.ndarray, np.ndarray],
-    trim: float,
 ) -> tuple[Nuisance, Nuisance, float]:
     """Predict domain probability and expected losses of each row from the other folds.
 
@@ -121,8 +123,6 @@ def cross_fit(
     covariates : Covariates
     rows, losses, folds : pair of ndarray
         Rows, their losses and their folds, at home and here; rows are in random order.
-    trim : float
-        Domain probabilities are kept inside [trim, 1 - trim].
 
     Returns
     -------
@@ -147,7 +147,7 @@ def cross_fit(
                 model = _learner(is_domain, j == 0, covariates.categorical)
                 model.fit(features[fit_rows], target[fit_rows])
                 predicted[i, j, test] = _raw(model, features[test], is_domain)
-    domain = np.clip(_stack_domain(predicted[0].T, here), trim, 1 - trim)
+    domain = np.clip(_stack_domain(predicted[0].T, here), TRIM, 1 - TRIM)
     at_home = _stack_loss(predicted[1].T, loss, ~here)
     at_here = _stack_loss(predicted[2].T, loss, here)
     parts = [Nuisance(domain[s], at_home[s], at_here[s]) for s in (~here, here)]

@@ -28,7 +28,6 @@ from shiftlab.divergence._decomposition_steps import (
     examine,
     home_losses,
 )
-from shiftlab.exceptions import InputError
 
 __all__ = ["shift_decomposition"]
 
@@ -44,9 +43,7 @@ def shift_decomposition(
     exclude: Any = None,
     n_folds: int = 3,
     max_rows: int | None = 30_000,
-    trim: float = 0.01,
     min_overlap: float = 0.05,
-    min_effective_rows: int = 30,
     confidence_level: float = 0.95,
     random_state: RandomState = None,
     n_jobs: int | None = None,
@@ -92,13 +89,9 @@ def shift_decomposition(
     max_rows : int or None, default 30000
         Rows used in total, drawn at random in proportion to the environments, of which none is cut
         below 300 rows (or its equal share). None uses all.
-    trim : float, default 0.01
-        Domain probabilities are kept in [trim, 1 - trim]. The weights of the shared covariates are
-        bounded, so this is a guard and hardly matters.
     min_overlap : float, default 0.05
-        Below this overlap (1: covariates distributed alike, 0: disjoint) the three parts are NaN.
-    min_effective_rows : int, default 30
-        Likewise below this effective number of rows on the shared covariates, on either side.
+        Below this overlap (1: covariates distributed alike, 0: disjoint) the three parts are NaN;
+        likewise below 30 effective rows on the shared covariates, on either side.
     confidence_level : float, default 0.95
         Of each interval by itself.
     random_state : None, int, SeedSequence, Generator or RandomState
@@ -165,7 +158,7 @@ def shift_decomposition(
     >>> result.environments[0].concept.low > 2
     True
     """
-    settings = _settings(n_folds, trim, min_overlap, min_effective_rows, confidence_level)
+    settings = _settings(n_folds, min_overlap, confidence_level)
     if max_rows is not None:
         check_integer(max_rows, "max_rows", minimum=200)
     inputs = read_inputs(table, outcome, environment, exclude, estimator, task)
@@ -221,19 +214,9 @@ def _examine_all(
     ]
 
 
-def _settings(
-    n_folds: int,
-    trim: float,
-    min_overlap: float,
-    min_effective_rows: int,
-    confidence_level: float,
-) -> Settings:
-    if check_fraction(trim, "trim") >= 0.5:
-        raise InputError(f"trim must be below 0.5, found {trim!r}.")
+def _settings(n_folds: int, min_overlap: float, confidence_level: float) -> Settings:
     return Settings(
         check_integer(n_folds, "n_folds", minimum=2),
-        float(trim),
         check_fraction(min_overlap, "min_overlap"),
-        check_integer(min_effective_rows, "min_effective_rows", minimum=2),
         check_fraction(confidence_level, "confidence_level"),
     )

@@ -27,6 +27,8 @@ MIN_ROWS = 50
 #: With fewer rows than this on either side, the intervals of the covariate parts are too narrow:
 #: at 100 and 100 rows those of 95% held the truth in about 85% of simulated samples.
 FEW_ROWS = 300
+#: With fewer effective rows on the shared covariates the parts are not reported.
+MIN_EFFECTIVE_ROWS = 30
 #: Below this overlap the result carries a note.
 WEAK_OVERLAP = 0.2
 
@@ -36,9 +38,7 @@ class Settings:
     """Numbers that govern the estimates; see `shift_decomposition`."""
 
     n_folds: int
-    trim: float
     min_overlap: float
-    min_effective_rows: int
     confidence_level: float
 
 
@@ -172,7 +172,7 @@ def examine(
         return found | parts | {"note": f"fewer than {MIN_ROWS} rows: not decomposed"}
     losses = (loss[group.home], loss[here])
     at_home, at_here, auc = cross_fit(
-        problem.covariates, (group.home, here), losses, (group.folds, folds), settings.trim
+        problem.covariates, (group.home, here), losses, (group.folds, folds)
     )
     space = shared_space(*losses, at_home, at_here, level)
     said, note = _judge(space, min(map(len, losses)), settings)
@@ -200,7 +200,7 @@ def _judge(space: SharedSpace, n_rows: int, settings: Settings) -> tuple[bool, s
     effective = min(space.ess_home, space.ess_here)
     if space.overlap < settings.min_overlap:
         return False, f"hardly any shared covariates (overlap {space.overlap:.3f}): not decomposed"
-    if effective < settings.min_effective_rows:
+    if effective < MIN_EFFECTIVE_ROWS:
         return False, f"{effective:.0f} effective rows on the shared covariates: not decomposed"
     notes = []
     if space.overlap < WEAK_OVERLAP:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shiftlab._core.parallel import parallel_map
+from shiftlab._core.progress import Progress
 from shiftlab._core.random import spawn_seeds
 from shiftlab._core.results import to_plain
 from shiftlab.reporting._options import CORRECTIONS, ReportOptions
@@ -28,7 +29,9 @@ MEASURES = {
 MAX_PAIRS, MAX_MATRIX = 200, 100
 
 
-def distances_section(prepared: Prepared, settings: ReportOptions) -> Section:
+def distances_section(
+    prepared: Prepared, settings: ReportOptions, progress: Progress = False
+) -> Section:
     """Measure the distance between each two environments by every measure that applies.
 
     Parameters
@@ -37,6 +40,8 @@ def distances_section(prepared: Prepared, settings: ReportOptions) -> Section:
         The table as understood; covariates are compared.
     settings : ReportOptions
         Options of the report.
+    progress : bool or callable, default False
+        Who is told about finished steps.
 
     Returns
     -------
@@ -49,7 +54,9 @@ def distances_section(prepared: Prepared, settings: ReportOptions) -> Section:
         for metric, seed in zip(MEASURES, seeds, strict=True)
         if _applies(metric, table)
     ]
-    results = parallel_map(_measure, tasks, n_jobs=settings.n_jobs)
+    results = parallel_map(
+        _measure, tasks, n_jobs=settings.n_jobs, progress=progress, description="measure"
+    )
     measures = [_describe(result) for result in results]
     data = {
         "environment": prepared.environment.name,

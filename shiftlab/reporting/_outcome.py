@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from shiftlab._core.progress import Progress
 from shiftlab._core.results import to_plain
 from shiftlab.reporting._options import ReportOptions
 from shiftlab.reporting._prepare import Prepared
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["outcome_section"]
 
 
-def outcome_section(prepared: Prepared, reference: Any, settings: ReportOptions) -> Section:
+def outcome_section(
+    prepared: Prepared, reference: Any, settings: ReportOptions, progress: Progress = False
+) -> Section:
     """Decompose the loss of a model trained elsewhere.
 
     Parameters
@@ -26,6 +29,8 @@ def outcome_section(prepared: Prepared, reference: Any, settings: ReportOptions)
         Environment the model is trained on; None trains on all others.
     settings : ReportOptions
         Options of the report.
+    progress : bool or callable, default False
+        Who is told about finished steps.
 
     Returns
     -------
@@ -44,6 +49,7 @@ def outcome_section(prepared: Prepared, reference: Any, settings: ReportOptions)
         confidence_level=settings.confidence_level,
         random_state=settings.random_state,
         n_jobs=settings.n_jobs,
+        progress=progress,
     )
     rows = result.to_frame().to_dict("records")
     data = {

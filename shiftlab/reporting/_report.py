@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from shiftlab._core.progress import progress_ticker
+from shiftlab._core.progress import Progress, Ticker, progress_ticker
 from shiftlab._core.results import canonical_json, to_plain
 from shiftlab.reporting._distances import distances_section
 from shiftlab.reporting._fairness import fairness_section, read_decisions
@@ -24,6 +24,7 @@ from shiftlab.reporting._shifts import shifts_section
 __all__ = ["SCHEMA", "ShiftReport", "shift_report"]
 
 SCHEMA = "shiftlab.shift_report/1"
+Builder: TypeAlias = Callable[[Progress], Section]
 
 
 @dataclass(frozen=True, repr=False)
@@ -192,15 +193,17 @@ def shift_report(
     if reference is not None:
         reference = prepared.environment.categories[prepared.environment.index(reference)]
     decisions = read_decisions(prepared, settings) if decision is not None else None
-    builders: list[tuple[str, Callable[[], Section]]] = [
-        ("overview", lambda: overview_section(prepared)),
-        ("shifts", lambda: shifts_section(prepared, reference, settings)),
-        ("distances", lambda: distances_section(prepared, settings)),
+    builders: list[tuple[str, Builder]] = [
+        ("overview", lambda _: overview_section(prepared)),
+        ("shifts", lambda tell: shifts_section(prepared, reference, settings, tell)),
+        ("distances", lambda tell: distances_section(prepared, settings, tell)),
     ]
     if outcome is not None:
-        builders.append(("outcome", lambda: outcome_section(prepared, reference, settings)))
+        builders.append(
+            ("outcome", lambda tell: outcome_section(prepared, reference, settings, tell))
+        )
     if decisions is not None:
-        builders.append(("fairness", lambda: fairness_section(prepared, decisions, settings)))
+        builders.append(("fairness", lambda _: fairness_section(prepared, decisions, settings)))
     sections = _run(builders, settings, clock)
     provenance = provenance_section(
         source=to_plain(settings.source or _describe_source(data, prepared)),
@@ -226,17 +229,26 @@ class _Clock:
 
 
 def _run(
-    builders: list[tuple[str, Callable[[], Section]]], settings: ReportOptions, clock: _Clock
+    builders: list[tuple[str, Builder]], settings: ReportOptions, clock: _Clock
 ) -> list[Section]:
     sections = []
     clock.lap("reading")
     with progress_ticker(len(builders), "report", settings.progress) as ticker:
         for name, build in builders:
             ticker.step(0, name)
-            sections.append(build())
+            sections.append(build(_teller(ticker, name)))
             clock.lap(name)
             ticker.step()
     return sections
+
+
+def _teller(ticker: Ticker, name: str) -> Callable[[int, int, str], None]:
+    """Return a listener that shows the steps inside a section beside the section's name."""
+
+    def tell(done: int, total: int, what: str) -> None:
+        ticker.step(0, f"{name}: {what} {done}/{total}")
+
+    return tell
 
 
 def _describe_source(data: Any, prepared: Prepared) -> Source:

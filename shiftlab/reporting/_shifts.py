@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from shiftlab._core.progress import Progress
 from shiftlab._core.results import to_plain
 from shiftlab.reporting._options import CORRECTIONS, ReportOptions
 from shiftlab.reporting._prepare import Prepared
@@ -16,7 +17,9 @@ __all__ = ["shifts_section"]
 N_DRAWN = 6
 
 
-def shifts_section(prepared: Prepared, reference: Any, settings: ReportOptions) -> Section:
+def shifts_section(
+    prepared: Prepared, reference: Any, settings: ReportOptions, progress: Progress = False
+) -> Section:
     """Test and measure the shift of every column in every environment.
 
     Parameters
@@ -27,6 +30,8 @@ def shifts_section(prepared: Prepared, reference: Any, settings: ReportOptions) 
         Environment to compare with; None compares each environment with all other rows.
     settings : ReportOptions
         Options of the report.
+    progress : bool or callable, default False
+        Who is told about finished steps.
 
     Returns
     -------
@@ -43,6 +48,7 @@ def shifts_section(prepared: Prepared, reference: Any, settings: ReportOptions) 
         alpha=settings.alpha,
         random_state=settings.random_state,
         n_jobs=settings.n_jobs,
+        progress=progress,
     )
     tests, ranked = result.to_frame(), result.columns_ranked()
     roles = {note.name: note.role for note in prepared.columns}

@@ -105,7 +105,11 @@ def test_summary_goes_to_standard_output(capsys, table, tmp_path):
         (["{folder}/broken.csv", "--environment", "site"], "not a valid CSV"),
         (["{folder}/latin.csv", "--environment", "site"], "--encoding latin-1"),
         (["{folder}/table.docx", "--environment", "site"], "unknown ending"),
-        (["{table}", "--environment", "site", "--decision", "approved"], "pos_label"),
+        (["{table}", "--environment", "site", "--decision", "approved"], "--sensitive"),
+        (
+            ["{table}", "--environment=site", "--decision=approved", "--sensitive=sex"],
+            "Name the favourable value with pos_label",
+        ),
         (["{table}", "--environment", "site", "--reference", "z"], "no label 'z'"),
         (["{table}", "--environment", "site", "--seed", "-1"], "must not be negative"),
         (["{table}", "--example"], "leave TABLE out"),

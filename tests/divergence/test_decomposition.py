@@ -229,9 +229,9 @@ def test_weak_overlap_is_noted_and_the_limits_can_be_set():
     assert item.note.startswith("few shared covariates")
     assert np.isfinite(item.concept.value)
     strict = shift_decomposition(
-        frame, "y", "site", reference="home", random_state=0, min_effective_rows=10_000
+        frame, "y", "site", reference="home", random_state=0, min_overlap=0.9
     )
-    assert "effective rows" in strict.environments[0].note
+    assert "hardly any shared covariates" in strict.environments[0].note
     assert np.isnan(strict.environments[0].concept.value)
 
 
@@ -393,7 +393,6 @@ def test_plot_draws_each_part_and_the_total(base):
         ({"task": "rank"}, InputError, "task must be one of"),
         ({"n_folds": 1}, InputError, "n_folds must be"),
         ({"max_rows": 10}, InputError, "max_rows must be"),
-        ({"trim": 0.7}, InputError, "trim must be"),
         ({"min_overlap": 2}, InputError, "min_overlap must be"),
         ({"confidence_level": 95}, InputError, "confidence_level must be"),
         ({"exclude": ["x", "count", "label", "flag", "when", "kind", "three"]}, InputError,

@@ -96,7 +96,7 @@ def _variance(below: np.ndarray, n: int) -> np.ndarray:
 
 def _reach(gap: np.ndarray, noise: np.ndarray, distance: float) -> np.ndarray:
     """Largest s of each path with max |s gap + noise| <= distance; 0 if the noise alone is more."""
-    moving = np.abs(gap) > 1e-3 * distance
+    moving = np.abs(gap) > 1e-3 * float(np.abs(gap).max())
     slack = distance - np.sign(gap[moving])[:, None] * noise[moving]
     reach = (slack / np.abs(gap[moving])[:, None]).min(axis=0)
     return np.where(np.abs(noise).max(axis=0) > distance, 0.0, np.maximum(reach, 0.0))

@@ -298,3 +298,19 @@ def test_ranking_has_one_row_per_column_and_test():
     assert sorted(ranked["column"]) == ["age", "count", "dose", "dose", "flag", "group"]
     assert "ColumnShifts(5 columns, 3 environments" in repr(result)
     assert (ranked["n_environments"] == 3).all()
+
+
+def test_a_difference_that_barely_exceeds_its_error_has_an_interval():
+    from shiftlab.divergence import _column_intervals as module
+
+    paths = module.bridge_paths(200, np.random.SeedSequence(0))
+    counts, other = np.array([[40, 60], [50, 50]]), np.array([[50, 50], [50, 50]])
+    below, rest = np.array([40.0, 50.0]), np.array([50.0, 50.0])
+    sd = np.sqrt(module._variance(below, 100) + module._variance(rest, 100))
+    with pytest.MonkeyPatch.context() as patch:
+        # The flattened peak is then a ten-thousandth of the observed distance.
+        patch.setattr(module, "FLATTENING", 0.1 * (1 - 1e-4) / sd[0])
+        found = module.ks_intervals(counts, other, paths, 0.95)
+    assert np.isfinite(found).all()
+    assert (found.low <= found.effect).all()
+    assert (found.effect <= found.high).all()

@@ -1,4 +1,4 @@
-"""Settings of the documentation; build it with ``python -m sphinx -W -b html docs docs/_build/html``."""
+"""Settings of the documentation: ``python -m sphinx -W -b html docs docs/_build/html``."""
 
 import inspect
 import os

@@ -19,8 +19,8 @@ from shiftlab.simulation import StructuralModel
 # The world
 # ---------
 #
-# *Lending* is sampled from a structural model that travels with it. We draw a new, larger table from
-# it, with everything an observer does not see.
+# *Lending* is sampled from a structural model that travels with it. We draw a new, larger table
+# from it, with everything an observer does not see.
 
 truth = load_lending().truth["model"]
 model = StructuralModel.from_dict(truth)
@@ -69,9 +69,9 @@ ax.legend(frameon=False, loc="center right", bbox_to_anchor=(1.0, 0.45))
 ax.spines[["top", "right"]].set_visible(False)
 
 # %%
-# The direct effect is exactly zero where no bias was planted, for every single row and not only on
-# average. Men earn about a tenth more, so a total effect is left everywhere. The observable gap of the
-# approval rates mixes both, and chance.
+# The direct effect is exactly zero where no bias was planted, for every single row and not only
+# on average. Men earn about a tenth more, so a total effect is left everywhere. The observable gap
+# of the approval rates mixes both, and chance.
 
 for region, share in zip(regions, direct, strict=True):
     print(f"{region:8s} direct {share:.3f}")

@@ -82,7 +82,7 @@ def _add_statistics(group: Any) -> None:
     )
     group.add_argument("--alpha", type=float, default=0.05, help="significance level (0.05)")
     group.add_argument("--resamples", type=int, default=199, help="permutations (default: 199)")
-    group.add_argument("--max-rows", type=int, default=40_000, help="for models (default: 40000)")
+    group.add_argument("--max-rows", type=int, default=20_000, help="for models (default: 20000)")
     group.add_argument(
         "--min-count", type=int, default=10, help="suppress smaller groups (default: 10)"
     )

@@ -150,7 +150,7 @@ class ShiftDecomposition(Result):
         frame = self.to_frame()[shown].head(12)
         return f"{head}\n{frame.to_string(index=False, max_colwidth=40, float_format='%.4g')}"
 
-    def plot(self, ax: "Axes | None" = None, *, limit: int = 25) -> "Axes":
+    def plot(self, ax: "Axes | None" = None, *, limit: int = 25, scale: str = "loss") -> "Axes":
         """Draw the parts of each difference as bars on both sides of zero.
 
         Parameters
@@ -158,6 +158,8 @@ class ShiftDecomposition(Result):
         ax : Axes, optional
         limit : int, default 25
             Draw at most so many environments, those with the largest absolute totals.
+        scale : {"loss", "share"}, default "loss"
+            Units, as in `to_frame`.
 
         Returns
         -------
@@ -165,7 +167,7 @@ class ShiftDecomposition(Result):
         """
         from shiftlab.divergence._decomposition_plot import draw_parts
 
-        return draw_parts(self, ax, limit)
+        return draw_parts(self, ax, limit, scale)
 
 
 def _row(environment: EnvironmentLoss, unit: float) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class ReportOptions:
     alpha: float = 0.05
     confidence_level: float = 0.95
     n_resamples: int = 199
-    max_rows: int = 40_000
+    max_rows: int = 20_000
     min_count: int = 10
     random_state: RandomState = 0
     n_jobs: int | None = None

@@ -1,5 +1,6 @@
 """Section on the outcome: covariate shift against concept shift, risk in an unseen environment."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from shiftlab._core.progress import Progress
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from shiftlab.divergence import ShiftDecomposition
 
 __all__ = ["outcome_section"]
+
+LOSSES = {
+    "regression": "unexplained share of the variance",
+    "classification": "Brier score",
+}
 
 
 def outcome_section(
@@ -51,11 +57,14 @@ def outcome_section(
         n_jobs=settings.n_jobs,
         progress=progress,
     )
-    rows = result.to_frame().to_dict("records")
+    # A squared error means little by itself; as a share of the variance it speaks for any outcome.
+    scale = "share" if result.task == "regression" else "loss"
+    rows = result.to_frame(scale=scale).to_dict("records")
     data = {
         "outcome": result.outcome,
         "task": result.task,
-        "loss": result.loss,
+        "loss": LOSSES[result.task],
+        "scale": scale,
         "reference": None if reference is None else str(reference),
         "confidence_level": result.confidence_level,
         "loss_constant": result.loss_constant,
@@ -64,7 +73,7 @@ def outcome_section(
         "environments": [row | {"environment": str(row["environment"])} for row in rows],
         "rows_set_aside": _set_aside(result),
     }
-    figures = {"parts": figure_to_svg(lambda: _draw(result))}
+    figures = {"parts": figure_to_svg(lambda: _draw(result, scale))}
     return Section(
         "outcome", "Outcome: covariate or concept shift?", to_plain(data), _findings(data), figures
     )
@@ -76,18 +85,18 @@ def _set_aside(result: "ShiftDecomposition") -> list[dict[str, Any]]:
     return [{"n": result.n_without_outcome, "reason": f"{result.outcome} is missing"}]
 
 
-def _draw(result: "ShiftDecomposition") -> "Figure":
+def _draw(result: "ShiftDecomposition", scale: str) -> "Figure":
     from matplotlib import pyplot as plt
 
     n_shown = min(len(result.environments), 25)
     figure, ax = plt.subplots(figsize=(8.5, 1.6 + 0.32 * n_shown))
-    result.plot(ax=ax)
+    result.plot(ax=ax, scale=scale)
     return figure
 
 
 def _findings(data: dict[str, Any]) -> tuple[str, ...]:
     """Say where a model from elsewhere loses most, and why."""
-    known = [r for r in data["environments"] if r["total"] is not None and r["total"] == r["total"]]
+    known = [row for row in data["environments"] if not math.isnan(row["total"])]
     if not known:
         return (
             f"No environment has rows enough to split the loss in predicting {data['outcome']}.",
@@ -99,15 +108,19 @@ def _findings(data: dict[str, Any]) -> tuple[str, ...]:
             f"Predicting {data['outcome']}: a model trained on {where} loses nowhere clearly more "
             "than at home.",
         )
+    text = (
+        f"Predicting {data['outcome']}: a model trained on {where} does worst in "
+        f"{worst['environment']}: {data['loss']} {number_text(worst['loss_here'], 2)} there, "
+        f"{number_text(worst['loss_home'], 2)} at home"
+    )
+    if math.isnan(worst["concept"]):
+        return (f"{text}. Its covariates overlap too little with home to say why.",)
     covariate = worst["covariate_home"] + worst["covariate_here"]
     return (
-        f"Predicting {data['outcome']}: a model trained on {where} does worst in "
-        f"{worst['environment']} ({data['loss']} {number_text(worst['loss_here'])} there, "
-        f"{number_text(worst['loss_home'])} at home). Of the difference "
-        f"{_part(covariate)} comes from covariates that are distributed differently and "
-        f"{_part(worst['concept'])} from another relation of the outcome to them.",
+        f"{text}. Of the difference {_part(covariate)} comes from covariates that are distributed "
+        f"differently and {_part(worst['concept'])} from another relation of the outcome to them.",
     )
 
 
 def _part(value: float) -> str:
-    return "–" if value != value else f"{'+' if value >= 0 else '−'}{number_text(abs(value))}"
+    return f"{'+' if value >= 0 else '−'}{number_text(abs(value), 2)}"

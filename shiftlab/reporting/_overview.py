@@ -7,12 +7,13 @@ import numpy as np
 from shiftlab._core.frames import Column
 from shiftlab._core.results import to_plain
 from shiftlab.reporting._prepare import Prepared
-from shiftlab.reporting._sections import Section
+from shiftlab.reporting._sections import Section, number_text
 
 __all__ = ["SMALL_ENVIRONMENT", "overview_section"]
 
 #: Environments with fewer rows are flagged: intervals there are wide and tests have little power.
 SMALL_ENVIRONMENT = 30
+MISSING_LOOKALIKES = ("?", "-", "--", ".", "unknown", "Unknown")
 
 
 def overview_section(prepared: Prepared) -> Section:
@@ -56,10 +57,16 @@ def _describe(prepared: Prepared, index: int) -> dict[str, Any]:
         "kind": note.kind,
         "n_distinct": note.n_distinct,
         "n_missing": note.n_missing,
-        "note": note.note,
+        "note": "; ".join(filter(None, [note.note, _missing_mark(column)])),
         "set_aside": note.set_aside,
         "typical": "" if note.set_aside else _typical(column),
     }
+
+
+def _missing_mark(column: Column) -> str:
+    """Point at labels that look like missing cells under another name."""
+    marks = [label for label in column.categories if label in MISSING_LOOKALIKES]
+    return f"has cells {marks[0]!r}, read as a label of its own (missing?)" if marks else ""
 
 
 def _typical(column: Column) -> str:
@@ -72,7 +79,7 @@ def _typical(column: Column) -> str:
         if column.kind == "datetime":
             days = np.array([low, middle, high]).astype("datetime64[D]")
             return f"{days[1]} ({days[0]} to {days[2]})"
-        return f"{middle:.4g} ({low:.4g} to {high:.4g})"
+        return f"{number_text(middle)} ({number_text(low)} to {number_text(high)})"
     counts = np.bincount(observed, minlength=len(column.categories))
     top = np.argsort(-counts, kind="stable")[:3]
     shares = [f"{_short(column.categories[i])} {counts[i] / observed.size:.0%}" for i in top]
@@ -117,5 +124,10 @@ def _findings(prepared: Prepared, small: np.ndarray) -> list[str]:
     if aside:
         findings.append(
             f"{len(aside)} column(s) were set aside (listed with reasons in the table of columns)."
+        )
+    if prepared.sensitive and prepared.decision is None:
+        findings.append(
+            "Sensitive features were named, but no decision: name it (--decision on the command "
+            "line) to compare decisions between groups."
         )
     return findings

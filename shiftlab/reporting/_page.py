@@ -5,7 +5,13 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from shiftlab.reporting._sections import Section, number_text, percent_text, pvalue_text
+from shiftlab.reporting._sections import (
+    Section,
+    fixed_text,
+    number_text,
+    percent_text,
+    pvalue_text,
+)
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -50,6 +56,7 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
     )
     environment.filters["number"] = number_text
+    environment.filters["fixed"] = fixed_text
     environment.filters["percent"] = percent_text
     environment.filters["pvalue"] = pvalue_text
     environment.filters["svg"] = Markup

@@ -151,7 +151,7 @@ def shift_report(
         Level of the intervals.
     n_resamples : int, default 199
         Permutations behind each Monte-Carlo p-value.
-    max_rows : int, default 40000
+    max_rows : int, default 20000
         Rows used where the cost grows faster than the rows (models, distances between rows); a
         seeded sample is drawn beyond it, and its size is reported.
     min_count : int, default 10

@@ -1,5 +1,6 @@
 """Parts of a report: plain data for the JSON, sentences for the summary, figures."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import StringIO
@@ -9,7 +10,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Section", "figure_to_svg", "number_text", "percent_text", "pvalue_text"]
+__all__ = [
+    "Section",
+    "figure_to_svg",
+    "fixed_text",
+    "number_text",
+    "percent_text",
+    "pvalue_text",
+]
 
 
 @dataclass(frozen=True)
@@ -71,14 +79,21 @@ def number_text(value: float | int | None, digits: int = 3) -> str:
         return "–"
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)
-    if float(value).is_integer() and abs(value) < 1e15:
-        return f"{int(value):,}"
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    if abs(value) < 10**-digits:
+    if isinstance(value, int) or value == 0 or abs(value) >= 1000:
+        return f"{value:,.0f}" if abs(value) < 1e15 else f"{value:.3g}"
+    if abs(value) < 1e-4:
         return f"{value:.1e}"
-    text = f"{value:.{digits}g}"
-    return text if "e" not in text else f"{value:.0f}"
+    rounded = float(f"{value:.{digits - 1}e}")
+    decimals = max(digits - 1 - math.floor(math.log10(abs(rounded))), 0)
+    return f"{rounded:.{decimals}f}"
+
+
+def fixed_text(value: float | None, decimals: int = 3) -> str:
+    """Write a number with a fixed number of decimals, for columns that are read downwards."""
+    if value is None:
+        return "–"
+    text = f"{value:,.{decimals}f}"
+    return text.removeprefix("-") if float(text.replace(",", "")) == 0 else text
 
 
 def percent_text(value: float | None) -> str:

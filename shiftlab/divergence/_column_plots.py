@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shiftlab.divergence._plot_text import plain_text
+from shiftlab._core.names import plot_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +43,7 @@ def plot_columns(result: "ColumnShifts", top: int, figure: "Figure | None") -> "
 
 
 def _caption(result: "ColumnShifts") -> str:
-    against = "all other rows" if result.reference is None else plain_text(result.reference, 30)
+    against = "all other rows" if result.reference is None else plot_text(result.reference, 30)
     text = f"red: shifted against {against} (adjusted p ≤ {result.alpha:g})"
     if len(result.environments) > MOST_ENVIRONMENTS:
         text += f"; the {MOST_ENVIRONMENTS} most shifted of {len(result.environments)} environments"
@@ -73,7 +73,7 @@ def _draw_panel(ax: "Axes", result: "ColumnShifts", summary: "ColumnSummary", te
         _draw_numbers(ax, summary, counts, rows, shifted)
     else:
         _draw_shares(ax, np.vstack([counts[rows], counts.sum(axis=0)]), names)
-    labels = [plain_text(result.environments[i], 16) for i in rows]
+    labels = [plot_text(result.environments[i], 16) for i in rows]
     colours = [SHIFTED if shifted[i] else STEADY for i in rows]
     if names is not None:
         labels, colours = [*labels, "all rows"], [*colours, "#2b6ca3"]
@@ -83,7 +83,7 @@ def _draw_panel(ax: "Axes", result: "ColumnShifts", summary: "ColumnSummary", te
     ax.set_ylim(len(labels) - 0.4, -0.6)
     ax.tick_params(labelsize=7.5, length=2)
     what = "missing cells of " if test == "missing cells" else ""
-    ax.set_title(f"{what}{plain_text(summary.name, 30)}  (effect up to {best:.2f})", fontsize=9)
+    ax.set_title(f"{what}{plot_text(summary.name, 30)}  (effect up to {best:.2f})", fontsize=9)
     for side in ("top", "right", "left"):
         ax.spines[side].set_visible(False)
 
@@ -101,7 +101,7 @@ def _panel_counts(
         few = summary.kind == "numeric" and len(summary.values) <= MOST_CATEGORIES
         return summary.counts, [f"{value:g}" for value in summary.values] if few else None
     frequent = np.argsort(-_movement(summary.counts), kind="stable")
-    labels = [plain_text(category, 14) for category in summary.categories]
+    labels = [plot_text(category, 14) for category in summary.categories]
     if len(frequent) <= MOST_CATEGORIES:
         return summary.counts, labels
     kept = frequent[: MOST_CATEGORIES - 1]

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shiftlab.divergence._plot_text import plain_text
+from shiftlab._core.names import plot_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +36,7 @@ def plot_distances(result: "EnvironmentDistances", ax: "Axes | None" = None) -> 
     image = _draw_cells(ax, shown, noise)
     if len(order) <= MOST_NUMBERS:
         _write_numbers(ax, image, shown, noise)
-    _label(ax, [plain_text(result.environments[i], 18) for i in order], result.environment)
+    _label(ax, [plot_text(result.environments[i], 18) for i in order], result.environment)
     tree = ax.inset_axes((0.0, 1.01, 1.0, 0.14))
     _draw_tree(tree, result)
     tree.set_title(TITLES[result.metric], fontsize=9)
@@ -86,7 +86,7 @@ def _label(ax: "Axes", names: list[str], environment: str) -> None:
     else:
         ax.set_xticks([])
         ax.set_yticks([])
-        ax.set_xlabel(f"{k} environments ({plain_text(environment, 30)}); {note}", fontsize=8)
+        ax.set_xlabel(f"{k} environments ({plot_text(environment, 30)}); {note}", fontsize=8)
     ax.tick_params(length=0)
     for side in ax.spines.values():
         side.set_visible(False)

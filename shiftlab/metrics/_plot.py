@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from shiftlab._core.names import join_names
+from shiftlab._core.names import join_names, plot_text
 from shiftlab.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -37,12 +37,11 @@ def plot_rates(groups: "pd.DataFrame", environment: Any, ax: "Axes | None" = Non
     for i, feature in enumerate(dict.fromkeys(lines["feature"][::-1])):
         part = lines[lines["feature"] == feature]
         spread = [part["rate"] - part["low"], part["high"] - part["rate"]]
-        ax.errorbar(
-            part["rate"], part.index, xerr=spread, fmt="o", color=f"C{i}", capsize=3, label=feature
-        )
+        style = {"fmt": "o", "color": f"C{i}", "capsize": 3, "label": plot_text(feature)}
+        ax.errorbar(part["rate"], part.index, xerr=spread, **style)
     if len(total):
         ax.axvline(float(total["rate"].iloc[0]), color="0.5", linestyle=":", label="all")
-    ax.set_yticks(range(len(lines)), [str(group) for group in lines["group"]])
+    ax.set_yticks(range(len(lines)), [plot_text(group) for group in lines["group"]])
     ax.set_xlabel("selection rate with interval")
     ax.set_xlim(left=0)
     ax.legend(frameon=False)

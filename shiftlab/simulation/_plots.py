@@ -4,6 +4,7 @@ from typing import Any
 
 import networkx as nx
 
+from shiftlab._core.names import plot_text
 from shiftlab.simulation._model import StructuralModel
 
 __all__ = ["plot_model"]
@@ -33,7 +34,9 @@ def plot_model(model: StructuralModel, ax: Any = None) -> Any:
             "edgecolor": INK,
             "linestyle": "--" if graph.nodes[name]["hidden"] else "-",
         }
-        axes.text(at[0], at[1], name, ha="center", va="center", fontsize=8, color=INK, bbox=box)
+        axes.text(
+            at[0], at[1], plot_text(name), ha="center", va="center", fontsize=8, color=INK, bbox=box
+        )
     axes.margins(0.15)
     axes.set_axis_off()
     axes.set_title("filled: changes between environments; dashed: hidden", fontsize=8)

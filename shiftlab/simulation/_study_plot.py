@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shiftlab._core.names import join_names
+from shiftlab._core.names import join_names, plot_text
 from shiftlab.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ def plot_means(
     for panel, measure in zip(axes, shown, strict=True):
         part = table[table["measure"] == measure]
         _draw_lines(panel, part, horizontal, others)
-        panel.set(xlabel=horizontal, ylabel=f"mean {measure}")
+        panel.set(xlabel=plot_text(horizontal), ylabel=f"mean {plot_text(measure)}")
     if others:
-        axes[-1].legend(title=", ".join(others), fontsize="small")
+        axes[-1].legend(title=", ".join(map(plot_text, others)), fontsize="small")
     return axes
 
 
@@ -70,7 +70,7 @@ def _draw_lines(panel: Any, part: Any, horizontal: str, others: list[str]) -> No
             yerr=NORMAL_QUANTILE * line["mcse"].to_numpy(),
             marker="o",
             capsize=2,
-            label=", ".join(map(str, key)) or None,
+            label=", ".join(map(plot_text, key)) or None,
         )
     if not is_scale:
-        panel.set_xticks(range(len(levels)), [str(level) for level in levels])
+        panel.set_xticks(range(len(levels)), [plot_text(level) for level in levels])

@@ -2,11 +2,14 @@
 
 import os
 import socket
+from importlib import import_module
 from pathlib import Path
 
 import matplotlib
 import pytest
 from hypothesis import settings
+
+from shiftlab._core.optional import is_installed
 
 matplotlib.use("Agg")
 
@@ -55,3 +58,33 @@ def shared_data():
     if not folder.is_dir():
         pytest.skip("the folder of public data sets is absent; name it by SHIFTLAB_DATA")
     return folder
+
+
+class Library:
+    """An array library and the device that a test uses; calling it makes an array."""
+
+    def __init__(self, name, xp, device=None):
+        self.name, self.xp, self.device = name, xp, device
+
+    def __call__(self, values, dtype="float64"):
+        kind = getattr(self.xp, dtype)
+        return self.xp.asarray(values, dtype=kind, device=self.device)
+
+
+@pytest.fixture(
+    params=["numpy", "strict", "torch", pytest.param("cuda", marks=pytest.mark.gpu)],
+)
+def xp(request):
+    """Every array library that numerical code has to run on, one after the other."""
+    if request.param == "numpy":
+        return Library("numpy", import_module("array_api_compat.numpy"))
+    if request.param == "strict":
+        return Library("strict", import_module("array_api_strict"))
+    if not is_installed("torch"):
+        pytest.skip("PyTorch is not installed")
+    torch, namespace = import_module("torch"), import_module("array_api_compat.torch")
+    if request.param == "torch":
+        return Library("torch", namespace, torch.device("cpu"))
+    if not torch.cuda.is_available():
+        pytest.skip("there is no CUDA device")
+    return Library("cuda", namespace, torch.device("cuda"))

@@ -9,10 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from shiftlab._core.frames import Column, Table, as_table
-from shiftlab._core.validation import Labels, check_environment, check_length
+from shiftlab._core.validation import Labels, check_environment
 from shiftlab.exceptions import InputError
 
-__all__ = ["Cells", "count_cells", "covariates_and_labels", "cut_column", "robust_spread"]
+__all__ = [
+    "Cells",
+    "cell_of_sorted",
+    "count_cells",
+    "covariates_and_labels",
+    "cut_column",
+    "lonely_notes",
+    "robust_spread",
+]
 
 #: sd of a normal distribution in units of its interquartile range.
 IQR_OF_UNIT_NORMAL = 1.3489795003921634
@@ -49,21 +57,22 @@ def covariates_and_labels(table: object, environment: object) -> tuple[Table, La
         If nothing is left to compare, or the environment cannot be read.
     """
     data = as_table(table, name="table")
-    if isinstance(environment, Labels):
-        check_length(environment.codes, data.n_rows, "environment")
-        labels, used = environment, [environment.name] if environment.name in data else []
-        if len(labels) < 2:
-            raise InputError(
-                f"environment: {labels.name!r} has {len(labels)} distinct label(s), "
-                "at least 2 are needed to compare environments."
-            )
-    else:
-        labels, used = check_environment(environment, data)
+    labels, used = check_environment(environment, data)
+    if isinstance(environment, Labels) and labels.name in data:
+        used = [labels.name]
     if len(used) == len(data.columns):
         raise InputError(
             "table has no column besides the environment; there is nothing to compare."
         )
     return data.drop(used) if used else data, labels
+
+
+def lonely_notes(labels: Labels) -> tuple[str, ...]:
+    """Name the environments with a single row, if there are any."""
+    lonely = [str(c) for c, n in zip(labels.categories, labels.counts, strict=True) if n < 2]
+    if not lonely:
+        return ()
+    return (f"Environments with a single row are not tested: {', '.join(lonely[:20])}.",)
 
 
 def cut_column(column: Column, max_cells: int) -> Cells:

@@ -6,7 +6,7 @@ import numpy as np
 
 from shiftlab._core.frames import Column
 from shiftlab._core.validation import Labels
-from shiftlab.divergence._cells import cell_of_sorted, robust_spread
+from shiftlab.divergence._cells import cell_of_sorted, count_cells, cut_column, robust_spread
 from shiftlab.divergence._column_effects import number_shifts
 from shiftlab.divergence._column_intervals import Interval, ks_intervals, tv_intervals
 from shiftlab.divergence._column_result import ColumnSummary
@@ -45,8 +45,8 @@ def _measure(
     if column.is_number:
         counts, values, test = _measure_number(column, labels, baseline)
     else:
-        counts = _category_counts(column, labels)
-        values = np.arange(counts.shape[1], dtype=float)
+        cells = cut_column(column, MAX_CELLS)
+        counts, values = count_cells(cells, labels), cells.values
         test = {"test": "chi-square", "distance": _total_variation(counts, baseline)}
     other = _others(counts, baseline)
     if column.is_number:
@@ -91,13 +91,6 @@ def _measure_number(
             else shift.mean_difference * 0.0,
         },
     )
-
-
-def _category_counts(column: Column, labels: Labels) -> np.ndarray:
-    n_cells = len(column.categories)
-    flat = labels.codes.astype(np.int64) * (n_cells + 1) + column.values + 1
-    counts = np.bincount(flat, minlength=len(labels) * (n_cells + 1))
-    return counts.reshape(len(labels), n_cells + 1)[:, 1:]
 
 
 def _measure_missing(

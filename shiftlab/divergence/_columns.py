@@ -10,7 +10,7 @@ from shiftlab._core.progress import Progress
 from shiftlab._core.random import RandomState, as_seed_sequence
 from shiftlab._core.validation import Labels, check_fraction, check_integer, check_option
 from shiftlab.divergence._adjustment import CORRECTIONS, adjust_pvalues
-from shiftlab.divergence._cells import covariates_and_labels
+from shiftlab.divergence._cells import covariates_and_labels, lonely_notes
 from shiftlab.divergence._column_intervals import bridge_paths
 from shiftlab.divergence._column_measure import measure_block
 from shiftlab.divergence._column_result import ColumnShifts, ColumnSummary
@@ -182,10 +182,7 @@ def _records(
 def _notes(
     columns: tuple[Column, ...], labels: Labels, summaries: list[ColumnSummary]
 ) -> tuple[str, ...]:
-    notes = []
-    lonely = [str(c) for c, n in zip(labels.categories, labels.counts, strict=True) if n < 2]
-    if lonely:
-        notes.append(f"Environments with a single row are not tested: {', '.join(lonely[:20])}.")
+    notes = list(lonely_notes(labels))
     for summary in summaries:
         filled = int((summary.counts.sum(axis=0) > 0).sum())
         if filled == 0:

@@ -11,7 +11,7 @@ from shiftlab._core.random import RandomState, as_seed_sequence
 from shiftlab._core.results import Result
 from shiftlab._core.validation import Labels, check_fraction, check_integer, check_option
 from shiftlab.divergence._adjustment import CORRECTIONS, adjust_pvalues
-from shiftlab.divergence._cells import covariates_and_labels
+from shiftlab.divergence._cells import covariates_and_labels, lonely_notes
 from shiftlab.divergence._environment_features import (
     Features,
     RowSample,
@@ -269,7 +269,7 @@ def environment_distances(
         order=order,
         correction=correction,
         alpha=alpha,
-        notes=_notes(labels),
+        notes=lonely_notes(labels),
     )
 
 
@@ -316,10 +316,3 @@ def _cluster(distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     tree = linkage(squareform(distance, checks=False), method="average")
     return tree, leaves_list(tree).astype(np.intp)
-
-
-def _notes(labels: Labels) -> tuple[str, ...]:
-    lonely = [str(c) for c, n in zip(labels.categories, labels.counts, strict=True) if n < 2]
-    if not lonely:
-        return ()
-    return (f"Environments with a single row are not tested: {', '.join(lonely[:20])}.",)

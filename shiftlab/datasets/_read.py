@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-__all__ = ["FrameKind", "convert", "read_arrays", "read_csv"]
+__all__ = ["FRAME_KINDS", "FrameKind", "convert", "read_arrays", "read_csv"]
 
 FrameKind: TypeAlias = Literal["pandas", "polars", "arrow"]
 FRAME_KINDS = ("pandas", "polars", "arrow")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["EnvironmentLoss", "ShiftDecomposition"]
+__all__ = ["PARTS", "EnvironmentLoss", "ShiftDecomposition", "sort_by_total"]
 
 PARTS = {
     "covariate_home": "covariates: home to shared",

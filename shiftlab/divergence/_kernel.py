@@ -23,7 +23,7 @@ from shiftlab.divergence._univariate import energy_of_column
 from shiftlab.exceptions import InputError
 from shiftlab.kernels import Gaussian, Kernel, Laplace, fourier_factor, median_bandwidth
 
-__all__ = ["energy_test", "mmd_fourier_test", "mmd_test"]
+__all__ = ["choose_kernel", "energy_test", "mmd_fourier_test", "mmd_test"]
 
 KERNELS: dict[str, tuple[Any, Any]] = {
     "gaussian": (Gaussian, "euclidean"),

@@ -33,6 +33,7 @@ __all__ = [
     "Measure",
     "Resampling",
     "as_resampling",
+    "check_sizes",
     "count_draws",
     "label_draws",
     "monte_carlo_pvalues",

@@ -13,7 +13,7 @@ from shiftlab._core.validation import check_option
 from shiftlab.divergence._permutation import Resampling, check_sizes
 from shiftlab.exceptions import DegenerateDataError, DegenerateDataWarning, InputError
 
-__all__ = ["Samples", "read_samples"]
+__all__ = ["Samples", "check_rows", "read_samples"]
 
 #: Most labels of a column that are coded as indicator columns.
 MAX_LABELS = 1000

@@ -11,7 +11,7 @@ import numpy as np
 from shiftlab._core.validation import check_fraction, check_option
 from shiftlab.exceptions import InputError
 
-__all__ = ["difference_interval", "rate_interval", "ratio_interval"]
+__all__ = ["RATE_METHODS", "difference_interval", "rate_interval", "ratio_interval"]
 
 RATE_METHODS = ("wilson", "clopper-pearson")
 RATIO_METHODS = ("score", "katz")

@@ -12,6 +12,7 @@ from shiftlab.simulation._spec import Spec, check_choice, check_number
 
 __all__ = [
     "INTERCEPT",
+    "SHAPES",
     "Constant",
     "Function",
     "Linear",

@@ -19,6 +19,7 @@ __all__ = [
     "MeanShift",
     "MechanismShift",
     "Missingness",
+    "NodeShift",
     "NoiseScaleShift",
     "NoiseShift",
     "ScaleShift",

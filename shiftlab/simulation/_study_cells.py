@@ -15,7 +15,7 @@ from shiftlab._core.threads import single_threaded
 from shiftlab.exceptions import InputError
 from shiftlab.simulation._study_design import EXACT_INTEGER, cell_seed
 
-__all__ = ["Batch", "CellRecord", "call_cell", "check_rows", "run_batch"]
+__all__ = ["Batch", "CellRecord", "Value", "call_cell", "check_rows", "run_batch"]
 
 Value: TypeAlias = float | str | None
 SCALARS = (type(None), bool, int, float, complex, str, bytes)

@@ -17,7 +17,7 @@ import numpy as np
 from shiftlab._core.names import join_names
 from shiftlab.exceptions import InputError
 
-__all__ = ["Scenario", "cell_seed", "expand_factors", "scenario_key"]
+__all__ = ["EXACT_INTEGER", "Scenario", "cell_seed", "expand_factors", "scenario_key"]
 
 #: Names that the tables of a study use for themselves.
 RESERVED = frozenset(

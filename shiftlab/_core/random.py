@@ -4,13 +4,20 @@ A generator object handed to parallel workers is copied and repeats itself; a ch
 gives the same bits for any number of workers, block size or order of completion.
 """
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from shiftlab.exceptions import InputError
 
-__all__ = ["RandomState", "as_generator", "as_seed_sequence", "spawn_seeds"]
+__all__ = [
+    "RandomState",
+    "as_generator",
+    "as_seed_sequence",
+    "integer_seed",
+    "seeded_clone",
+    "spawn_seeds",
+]
 
 RandomState: TypeAlias = (
     int | np.integer | np.random.SeedSequence | np.random.Generator | np.random.RandomState | None
@@ -69,3 +76,24 @@ def as_generator(random_state: RandomState) -> np.random.Generator:
 def spawn_seeds(random_state: RandomState, n: int) -> list[np.random.SeedSequence]:
     """Return `n` independent child seeds; child `i` does not depend on `n`."""
     return as_seed_sequence(random_state).spawn(n)
+
+
+def integer_seed(seed: np.random.SeedSequence) -> int:
+    """Return an integer below 2**31, for libraries that take no seed sequence."""
+    return int(seed.generate_state(1)[0] >> 1)
+
+
+def seeded_clone(estimator: Any, random_state: int) -> Any:
+    """Clone a scikit-learn estimator and fill in each `random_state` that is not set.
+
+    What the caller has set stays, also inside pipelines and meta-estimators.
+    """
+    from sklearn.base import clone
+
+    model = clone(estimator)
+    unset = [
+        name
+        for name, value in model.get_params().items()
+        if value is None and (name == "random_state" or name.endswith("__random_state"))
+    ]
+    return model.set_params(**dict.fromkeys(unset, random_state))

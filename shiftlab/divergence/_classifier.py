@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from shiftlab._core.parallel import parallel_map
-from shiftlab._core.random import RandomState, spawn_seeds
+from shiftlab._core.random import RandomState, integer_seed, seeded_clone, spawn_seeds
 from shiftlab._core.validation import check_integer
 from shiftlab.divergence._permutation import (
     Measure,
@@ -97,7 +97,7 @@ def classifier_test(
         )
     rows = samples.matrix()
     seeds = spawn_seeds(random_state, 2)
-    fit_seed = int(seeds[0].generate_state(1)[0] >> 1)
+    fit_seed = integer_seed(seeds[0])
     model = _prepare(classifier, fit_seed)
     tasks = [(model, rows, np.arange(len(rows)) < samples.n_x, n_splits, fit_seed)]
     draws = label_draws(len(rows), samples.n_x, plan.n_resamples, np.random.default_rng(seeds[1]))
@@ -132,19 +132,17 @@ def cross_fitted_area(
 
 
 def _prepare(classifier: Any, seed: int) -> Any:
-    from sklearn.base import clone
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(max_iter=1000) if classifier is None else clone(classifier)
+    # One seed for all fits: the statistic must be the same function of the labels every time.
+    chosen = LogisticRegression(max_iter=1000) if classifier is None else classifier
+    model = seeded_clone(chosen, seed)
     if not (hasattr(model, "decision_function") or hasattr(model, "predict_proba")):
         raise InputError(
             "classifier must have decision_function or predict_proba, found "
             f"{type(model).__name__}."
         )
-    # One seed for all fits: the statistic must be the same function of the labels every time.
-    parameters = model.get_params().items()
-    free = [name for name, value in parameters if name.endswith("random_state") and value is None]
-    return model.set_params(**dict.fromkeys(free, seed))
+    return model
 
 
 def _scores(model: Any, rows: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from shiftlab._core.frames import Column, Table
+from shiftlab._core.random import integer_seed, seeded_clone
 from shiftlab.divergence._shared_space import Nuisance
 
 __all__ = ["Covariates", "Problem", "cross_fit", "encode", "held_out_losses"]
@@ -176,21 +177,13 @@ def _one_hot(codes: np.ndarray) -> np.ndarray:
 
 
 def _model(problem: Problem, train: np.ndarray, seed: np.random.SeedSequence) -> Any:
-    from sklearn.base import clone
     from sklearn.dummy import DummyClassifier
 
     if problem.n_classes and np.ptp(problem.outcome[train]) == 0:
         return DummyClassifier(strategy="prior")
     if problem.estimator is None:
         return _boosting(bool(problem.n_classes), problem.covariates.categorical, 100, 31)
-    model = clone(problem.estimator)
-    state = int(seed.generate_state(1)[0] >> 1)
-    unset = {
-        key: state
-        for key, value in model.get_params().items()
-        if (key == "random_state" or key.endswith("__random_state")) and value is None
-    }
-    return model.set_params(**unset)
+    return seeded_clone(problem.estimator, integer_seed(seed))
 
 
 def _losses(problem: Problem, model: Any, rows: np.ndarray) -> np.ndarray:

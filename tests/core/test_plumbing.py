@@ -12,7 +12,13 @@ from shiftlab._core.names import join_names, missing_column_message, plot_text
 from shiftlab._core.optional import import_optional, is_installed
 from shiftlab._core.parallel import parallel_map, seeded_map
 from shiftlab._core.progress import track
-from shiftlab._core.random import as_generator, as_seed_sequence, spawn_seeds
+from shiftlab._core.random import (
+    as_generator,
+    as_seed_sequence,
+    integer_seed,
+    seeded_clone,
+    spawn_seeds,
+)
 from shiftlab._core.results import Result, canonical_json, to_plain
 from shiftlab.exceptions import InputError, MissingDependencyError
 
@@ -110,3 +116,30 @@ def test_names_in_messages_and_figures():
     assert "Its columns are: 'a', 'b'" in missing_column_message("zzz", ["a", "b"])
     assert plot_text("a\n$x_1$\t<b>") == r"a \$x_1\$ <b>"
     assert len(plot_text("x" * 100)) == 32
+
+
+def test_seeded_clone_fills_in_what_is_not_set_at_any_depth():
+    from sklearn.ensemble import BaggingClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.tree import DecisionTreeClassifier
+
+    original = make_pipeline(
+        StandardScaler(), BaggingClassifier(DecisionTreeClassifier(random_state=3))
+    )
+    states = {
+        name: value
+        for name, value in seeded_clone(original, 7).get_params().items()
+        if name.endswith("random_state")
+    }
+    assert states == {
+        "baggingclassifier__random_state": 7,
+        "baggingclassifier__estimator__random_state": 3,
+    }
+    assert original.get_params()["baggingclassifier__random_state"] is None
+
+
+def test_integer_seeds_fit_into_31_bits_and_differ():
+    seeds = [integer_seed(seed) for seed in spawn_seeds(0, 200)]
+    assert len(set(seeds)) == 200
+    assert all(0 <= seed < 2**31 for seed in seeds)

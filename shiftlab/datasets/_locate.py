@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TypeAlias
 
+from shiftlab._core.files import sha256_of_file
 from shiftlab._core.optional import import_optional
 from shiftlab.datasets._registry import Download, Entry, FileEntry
 from shiftlab.exceptions import DataNotFoundError
@@ -172,8 +173,7 @@ def _sha256(path: Path) -> str:
     stat = path.stat()
     key = (str(path.resolve()), stat.st_mtime_ns, stat.st_size)
     if key not in _checksums:
-        with path.open("rb") as stream:
-            _checksums[key] = hashlib.file_digest(stream, "sha256").hexdigest()
+        _checksums[key] = sha256_of_file(path)
     return _checksums[key]
 
 

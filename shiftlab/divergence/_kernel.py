@@ -7,7 +7,7 @@ import numpy as np
 
 from shiftlab._core.random import RandomState, as_generator, spawn_seeds
 from shiftlab._core.validation import check_integer, check_option
-from shiftlab.backends import row_blocks
+from shiftlab.backends import row_blocks, sum_over_pairs
 from shiftlab.divergence._permutation import Measure, Resampling, as_resampling, report
 from shiftlab.divergence._quadratic import (
     BlockMeans,
@@ -310,14 +310,18 @@ def _gram_means(
     means, null = resampled_means(sums, design, plan, as_generator(random_state))
     if design.from_reference:
         first = rows[: design.n_x]
-        parts = [_sum(function, a, b) for a, b in ((first, first), (first, pool), (pool, pool))]
-        means = block_means(PairSums(parts[0][None], parts[1][None], float(parts[2])), design)
+        within, margin = _sum(function, first), _sum(function, first, pool)
+        means = block_means(
+            PairSums(np.array([within]), np.array([margin]), _sum(function, pool)), design
+        )
     return means, null
 
 
-def _sum(function: Gram | Kernel, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    blocks = row_blocks(len(first), 24 * len(second))
-    return np.asarray(sum(float(function(first[rows], second).sum()) for rows in blocks))
+def _sum(function: Gram | Kernel, first: np.ndarray, second: np.ndarray | None = None) -> float:
+    other = first if second is None else second
+    n_other = None if second is None else len(second)
+    total = sum_over_pairs(lambda i, j: function(first[i], other[j]).sum(), len(first), n_other)
+    return float(total)
 
 
 def _constant_diagonal(kernel: Kernel, rows: np.ndarray) -> float:

@@ -208,9 +208,7 @@ def main():
     options = parser.parse_args()
     scale = options.scale
     libraries = f"Python {platform.python_version()}, NumPy {np.__version__}"
-    print(
-        f"Made with shiftlab {shiftlab.__version__}, {libraries}, ``--scale {scale}``. The sign ±"
-    )
+    print(f"Made with shiftlab {shiftlab.__version__}, {libraries}, ``--scale {scale}``.")
     print("The sign ± stands for 1.96 standard errors of the simulation.\n")
     for part in PARTS:
         if options.only in (None, part.__name__):

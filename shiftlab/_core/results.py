@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Result", "canonical_json", "to_plain"]
 
+#: A notebook shows this many rows of a table and says how many there are.
+MOST_HTML_ROWS = 60
+
 
 def to_plain(value: Any) -> Any:
     """Reduce a value to JSON types: NaN and infinities become None, arrays become lists.
@@ -85,4 +88,6 @@ class Result:
         return canonical_json(self.to_dict(), indent=indent)
 
     def _repr_html_(self) -> str:
-        return str(self.to_frame().to_html(escape=True, border=0, index=False))
+        frame = self.to_frame()
+        options = {"max_rows": MOST_HTML_ROWS, "show_dimensions": len(frame) > MOST_HTML_ROWS}
+        return str(frame.to_html(escape=True, border=0, index=False, **options))

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from shiftlab._core.results import to_plain
+from shiftlab._core.results import Result, to_plain
 from shiftlab.exceptions import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Dataset"]
 
@@ -14,7 +17,7 @@ NOT_COVARIATES = frozenset({"target", "decision", "score", "id", "leak", "weight
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Dataset:
+class Dataset(Result):
     """A data set and its documentation.
 
     Attributes
@@ -98,6 +101,12 @@ class Dataset:
                 f"Data set {self.name!r} has no target. Choose a column of .frame yourself."
             )
         return self.frame[self.target]
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return the table as a pandas data frame, whatever library `frame` is of."""
+        import narwhals.stable.v2 as nw
+
+        return nw.from_native(self.frame, eager_only=True).to_pandas()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the documentation, without the rows, as JSON types."""

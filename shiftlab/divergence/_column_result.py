@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["ColumnShifts", "ColumnSummary"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ColumnSummary:
     """Counts of one column by environment, enough to draw it without the rows.
 
@@ -43,7 +43,7 @@ class ColumnSummary:
     missing: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ColumnShifts(Result):
     """Shift of each column in each environment; see `column_shifts`.
 

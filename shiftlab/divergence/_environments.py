@@ -32,7 +32,7 @@ __all__ = ["EnvironmentDistances", "environment_distances"]
 METRICS = ("wasserstein", "total_variation", "mmd", "energy")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EnvironmentDistances(Result):
     """Distances between environments; see `environment_distances`.
 

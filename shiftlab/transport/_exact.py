@@ -24,7 +24,7 @@ POT_BACKENDS = {"torch": "PYTORCH", "jax": "JAX", "cupy": "CUPY", "tensorflow": 
 MAX_CELLS = 4 * 10**8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TransportResult(Result):
     """An exact transport plan and the proof that it is one.
 

@@ -104,6 +104,16 @@ def test_results_share_their_shape():
     assert json.loads(result.to_json(indent=1)) == result.to_dict()
 
 
+def test_html_of_a_long_table_is_cut_and_says_so():
+    class Long(Result):
+        def to_frame(self):
+            return pd.DataFrame({"x": range(5000)})
+
+    text = Long()._repr_html_()
+    assert text.count("<tr") < 70
+    assert "5000 rows" in text
+
+
 def test_optional_import_names_the_extra():
     assert is_installed("numpy")
     assert import_optional("json", extra="x", purpose="This") is json

@@ -16,6 +16,8 @@ __all__ = ["plot_distances"]
 #: Most environments that are labelled one by one, and whose distances are written out.
 MOST_LABELS = 45
 MOST_NUMBERS = 12
+#: Most cells along one side of the picture; beyond it each cell stands for several environments.
+MOST_CELLS = 200
 TITLES = {
     "wasserstein": "Wasserstein distance (mean over columns, in pooled spreads)",
     "total_variation": "Total variation (mean over columns)",
@@ -33,7 +35,11 @@ def plot_distances(result: "EnvironmentDistances", ax: "Axes | None" = None) -> 
     adjusted = result.pvalues_adjusted[np.ix_(order, order)]
     noise = adjusted > result.alpha
     shown[np.isnan(adjusted)] = np.nan
+    shown, noise, block = _coarsen(shown, noise)
     image = _draw_cells(ax, shown, noise)
+    if block > 1:
+        # The axes keep counting environments, so that the dendrogram stays above its leaves.
+        image.set_extent((-0.5, len(order) - 0.5, len(order) - 0.5, -0.5))
     if len(order) <= MOST_NUMBERS:
         _write_numbers(ax, image, shown, noise)
     _label(ax, [plot_text(result.environments[i], 18) for i in order], result.environment)
@@ -51,6 +57,24 @@ def _new_axes(k: int) -> "Axes":
 
     side = float(np.clip(2.6 + 0.24 * min(k, MOST_LABELS), 4.2, 10.5))
     return plt.subplots(figsize=(side + 0.8, side + 0.6), layout="constrained")[1]
+
+
+def _coarsen(shown: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """Average blocks of neighbours in leaf order until the picture has at most `MOST_CELLS`."""
+    k = len(shown)
+    block = -(-k // MOST_CELLS)
+    if block == 1:
+        return shown, noise, 1
+    starts = np.arange(0, k, block)
+
+    def sums(cells: np.ndarray) -> np.ndarray:
+        return np.add.reduceat(np.add.reduceat(cells, starts, axis=0), starts, axis=1)
+
+    tested = ~noise & ~np.isnan(shown)
+    counts = sums(np.ones((k, k)))
+    told_apart = sums(tested.astype(float))
+    means = sums(np.where(tested, shown, 0.0)) / np.maximum(told_apart, 1.0)
+    return means, told_apart < counts / 2, block
 
 
 def _draw_cells(ax: "Axes", shown: np.ndarray, noise: np.ndarray) -> Any:
@@ -86,6 +110,9 @@ def _label(ax: "Axes", names: list[str], environment: str) -> None:
     else:
         ax.set_xticks([])
         ax.set_yticks([])
+        block = -(-k // MOST_CELLS)
+        if block > 1:
+            note = f"a cell averages {block} x {block}; grey: most not told apart from noise"
         ax.set_xlabel(f"{k} environments ({plot_text(environment, 30)}); {note}", fontsize=8)
     ax.tick_params(length=0)
     for side in ax.spines.values():

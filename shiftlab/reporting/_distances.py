@@ -1,5 +1,6 @@
 """Section on environments: how far apart each two are, beside what chance alone would give."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,8 @@ MEASURES = {
 }
 #: Pairs listed in the document, farthest first, and the largest matrix written out in it.
 MAX_PAIRS, MAX_MATRIX = 200, 100
+#: With more environments only the headline is drawn: a heat map of them all is a large picture.
+MAX_DRAWN = 150
 
 
 def distances_section(
@@ -64,7 +67,8 @@ def distances_section(
         "alpha": settings.alpha,
         "measures": measures,
     }
-    figures = {result.metric: figure_to_svg(result.plot) for result in results}
+    drawn = results if len(prepared.environment) <= MAX_DRAWN else results[:1]
+    figures = {result.metric: figure_to_svg(result.plot) for result in drawn}
     return Section(
         "distances", "How far apart are the environments", to_plain(data), _findings(data), figures
     )
@@ -95,6 +99,8 @@ def _measure(
 
 def _describe(result: "EnvironmentDistances") -> dict[str, Any]:
     frame = result.to_frame()
+    # Pairs of environments too small to be tested come last: their distances are mostly noise.
+    frame = frame.sort_values("pvalue", key=lambda p: p.isna(), kind="stable")
     pairs = frame.head(MAX_PAIRS).to_dict("records")
     for pair in pairs:
         pair["environment_a"] = str(pair["environment_a"])
@@ -130,7 +136,7 @@ def _findings(data: dict[str, Any]) -> tuple[str, ...]:
     headline = data["measures"][0]
     if not headline["n_tested"]:
         return ("No two environments have rows enough to test the distance between them.",)
-    far = headline["pairs"][0]
+    far = next(pair for pair in headline["pairs"] if not math.isnan(pair["pvalue"]))
     share = headline["n_different"] / headline["n_tested"]
     return (
         f"{percent_text(share)} of the {headline['n_tested']:,} pairs of environments differ by "

@@ -114,7 +114,7 @@ def _findings(data: dict[str, Any]) -> tuple[str, ...]:
         f"{number_text(worst['loss_home'], 2)} at home"
     )
     if math.isnan(worst["concept"]):
-        return (f"{text}. Its covariates overlap too little with home to say why.",)
+        return (f"{text}. Why cannot be said ({worst['note']}).",)
     covariate = worst["covariate_home"] + worst["covariate_here"]
     return (
         f"{text}. Of the difference {_part(covariate)} comes from covariates that are distributed "

@@ -79,11 +79,15 @@ def _typical(column: Column) -> str:
         if column.kind == "datetime":
             days = np.array([low, middle, high]).astype("datetime64[D]")
             return f"{days[1]} ({days[0]} to {days[2]})"
-        return f"{number_text(middle)} ({number_text(low)} to {number_text(high)})"
+        return f"{_number(middle)} ({_number(low)} to {_number(high)})"
     counts = np.bincount(observed, minlength=len(column.categories))
     top = np.argsort(-counts, kind="stable")[:3]
     shares = [f"{_short(column.categories[i])} {counts[i] / observed.size:.0%}" for i in top]
     return ", ".join(text for text, i in zip(shares, top, strict=True) if counts[i])
+
+
+def _number(value: float) -> str:
+    return number_text(int(value) if float(value).is_integer() else float(value))
 
 
 def _short(label: Any) -> str:

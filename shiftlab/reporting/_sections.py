@@ -75,7 +75,7 @@ def figure_to_svg(draw: Callable[[], "Figure | Axes"]) -> str:
 
 def number_text(value: float | int | None, digits: int = 3) -> str:
     """Write a number for a reader: thousands separated, `digits` significant figures."""
-    if value is None:
+    if value is None or value != value:
         return "–"
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)

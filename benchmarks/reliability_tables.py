@@ -137,7 +137,7 @@ def distance_levels(scale):
 
 def decomposition_coverage(scale):
     module = load("calibration/test_decomposition_coverage.py")
-    n_runs = 150 * scale
+    n_runs = 40 * scale
     rows = []
     for shift, concept in ((1.0, 0.0), (0.0, 1.0), (1.0, 1.0)):
         truth = module.true_parts(shift, concept)
@@ -150,7 +150,7 @@ def decomposition_coverage(scale):
         rows.append([name[shift, concept], *(share(value, n_runs) for value in covered)])
     table(
         "Coverage of the parts of a loss difference, nominal 0.95",
-        f"800 rows at home and 500 here, densities and loss known, {n_runs} runs.",
+        f"800 rows at home and 500 here, densities and loss known, {n_runs} runs (the slow test makes 150).",
         ["what was shifted", "total", "home to shared", "concept", "shared to here"],
         rows,
     )

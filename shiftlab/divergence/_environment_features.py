@@ -61,8 +61,8 @@ class Features:
         Weight in the norm; not negative.
     power : int
         1: weighted sum of absolute differences; 2: weighted sum of squares.
-    n_rows : ndarray of shape (n_environments,)
-        Rows behind each mean.
+    n_rows : ndarray of shape (n_environments, n_blocks)
+        Rows behind the means of each block of features: those with an observed cell.
     codes : ndarray of shape (n_sampled, n_blocks), or None
         Feature switched on by each row in each block of cells (-1: missing).
     dense : ndarray of shape (n_sampled, n_features), or None
@@ -87,6 +87,9 @@ class Features:
 
     def noise(self, positions: np.ndarray, n_draws: int, rng: np.random.Generator) -> np.ndarray:
         """Draw centred normal vectors with the covariance of one row's features.
+
+        Where cells are missing, each block has the covariance of one observed row, and two blocks
+        are as dependent as their means over partly different rows.
 
         Parameters
         ----------
@@ -129,7 +132,7 @@ class Features:
                 part = totals[start:end]
                 share = (counts[start:end] / observed).astype(np.float32)
                 part -= share[:, None] * part.sum(axis=0)
-                part *= np.float32(n / observed)
+                part *= np.float32(np.sqrt(n / observed))
                 if self.cumulative:
                     np.cumsum(part, axis=0, out=part)
         return np.ascontiguousarray(totals.T)
@@ -172,7 +175,7 @@ def cell_features(
     max_cells : int
         Cells per number.
     """
-    means, weights, codes, starts, offset = [], [], [], [], 0
+    means, weights, codes, n_rows, starts, offset = [], [], [], [], [], 0
     for column in table:
         cells = cut_column(column, max_cells)
         counts = count_cells(cells, labels).astype(float)
@@ -187,6 +190,7 @@ def cell_features(
         else:
             weights.append(np.full(cells.n_cells, 0.5))
         means.append(share)
+        n_rows.append(counts.sum(axis=1))
         code = cells.codes[sample.rows]
         codes.append(np.where(code >= 0, code + offset, -1).astype(np.int32))
         starts.append(offset)
@@ -194,7 +198,7 @@ def cell_features(
     if not means:
         return _no_features(labels, sample)
     return Features(
-        np.hstack(means), np.concatenate(weights), 1, labels.counts, sample,
+        np.hstack(means), np.concatenate(weights), 1, np.column_stack(n_rows), sample,
         np.array(starts), codes=np.column_stack(codes), cumulative=metric == "wasserstein",
     )  # fmt: skip
 
@@ -207,7 +211,7 @@ def fourier_features(table: Table, sample: RowSample, rng: np.random.Generator) 
     dense = np.hstack([np.cos(phase), np.sin(phase)]).astype(np.float32) / np.sqrt(N_FREQUENCIES)
     means = np.stack([dense[p].mean(axis=0, dtype=float) for p in sample.positions])
     ones = np.ones(dense.shape[1])
-    return Features(means, ones, 2, sample.sizes, sample, np.array([0]), dense=dense)
+    return Features(means, ones, 2, sample.sizes[:, None], sample, np.array([0]), dense=dense)
 
 
 def energy_features(table: Table, sample: RowSample, rng: np.random.Generator) -> Features:
@@ -234,7 +238,7 @@ def energy_features(table: Table, sample: RowSample, rng: np.random.Generator) -
         means,
         weights,
         2,
-        sample.sizes,
+        np.repeat(sample.sizes[:, None], n_directions, axis=1),
         sample,
         starts,
         codes=matrix.astype(np.int32),
@@ -246,7 +250,8 @@ def _no_features(labels: Labels, sample: RowSample) -> Features:
     """Stand in for a table whose columns are all constant: every distance is 0."""
     nothing = np.full((len(sample.rows), 1), -1, dtype=np.int32)
     zeros = np.zeros((len(labels), 1))
-    return Features(zeros, zeros[0], 1, labels.counts, sample, np.array([0]), codes=nothing)
+    n_rows = labels.counts[:, None]
+    return Features(zeros, zeros[0], 1, n_rows, sample, np.array([0]), codes=nothing)
 
 
 def _row_values(table: Table, sampled: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -49,7 +49,7 @@ def pair_statistics(
         noise, pvalue = _pooled_null(features, distance, n_resamples, seed)
     else:
         noise, pvalue = _pairwise_null(features, distance, n_resamples, seed, n_jobs, progress)
-    lonely = features.n_rows < 2
+    lonely = features.n_rows.max(axis=1) < 2
     for matrix in (noise, pvalue):
         matrix[lonely, :] = matrix[:, lonely] = np.nan
         np.fill_diagonal(matrix, np.nan)
@@ -129,54 +129,90 @@ def _null_of_row(
 
     A relabelling of the rows of a and b makes the difference of means vary with covariance
     (1/n_a + 1/n_b) N/(N-1) S, where S is the covariance of the pooled rows: a mixture of the two
-    covariances plus the part between the means. The draws have exactly that covariance.
+    covariances plus the part between the means. The draws have exactly that covariance. Where cells
+    are missing, n_a and n_b are the rows that a column observes.
     """
     others = np.arange(a + 1, len(draws))
     weights = _pair_weights(features, a, others).astype(np.float32)
     noise, pvalue = np.empty(len(others)), np.empty(len(others))
-    n_a = float(features.n_rows[a])
     rank = np.argsort(features.sample.environments)
     for i, b in enumerate(others):
-        n_b = float(features.n_rows[b])
-        total = n_a + n_b
-        scale = np.sqrt((1 / n_a + 1 / n_b) * total / (total - 1))
+        from_a, from_b, across = _mixture(features, a, int(b))
         gap = np.nan_to_num(features.means[a] - features.means[b], nan=0.0).astype(np.float32)
-        sample = np.float32(scale * np.sqrt(n_a / total)) * draws[a]
-        sample += np.float32(scale * np.sqrt(n_b / total)) * draws[b]
+        sample = from_a * draws[a]
+        sample += from_b * draws[b]
         # The sign must not depend on which of the two comes first in the alphabet.
-        turned = scale * (1.0 if rank[a] < rank[b] else -1.0)
-        sample += np.float32(turned * np.sqrt(n_a * n_b) / total) * np.outer(between, gap)
+        sign = 1 if rank[a] < rank[b] else -1
+        sample += np.outer(between, sign * across * gap)
         null = _norm(sample, weights[i], features.power)
         noise[i] = np.quantile(null, 0.95)
-        pvalue[i] = (1 + np.sum(null >= distance[b] * (1 - 1e-6))) / (len(null) + 1)
+        pvalue[i] = _tail(null, distance[b])
     return noise, pvalue
+
+
+def _mixture(features: Features, a: int, b: int) -> np.ndarray:
+    """Factors of the draws of a, of those of b and of the gap between their means, per feature."""
+    ends = np.append(features.starts[1:], len(features.weights))
+    n_a, n_b = np.maximum(features.n_rows[[a, b]].astype(float), 1.0)
+    total = n_a + n_b
+    scale = np.sqrt((1 / n_a + 1 / n_b) * total / (total - 1))
+    shares = np.stack([np.sqrt(n_a / total), np.sqrt(n_b / total), np.sqrt(n_a * n_b) / total])
+    return np.repeat(scale * shares, ends - features.starts, axis=1).astype(np.float32)
+
+
+def _tail(null: np.ndarray, distance: float) -> float:
+    return float(1 + np.sum(null >= distance * (1 - 1e-6))) / (len(null) + 1)
 
 
 def _pooled_null(
     features: Features, distance: np.ndarray, n_resamples: int, seed: np.random.SeedSequence
 ) -> tuple[np.ndarray, np.ndarray]:
     """One null for all pairs: covariance of all rows pooled, scaled by sqrt(1/n_a + 1/n_b)."""
-    choose, *seeds = seed.spawn(2)
-    n_draws = max(n_resamples, POOLED_DRAWS)
-    positions = np.arange(len(features.sample.rows))
-    if len(positions) > POOLED_ROWS:
-        chosen = np.random.default_rng(choose).choice(len(positions), POOLED_ROWS, replace=False)
-        positions = positions[np.sort(chosen)]
-    rng = np.random.default_rng(seeds[0])
-    step = max(1, BLOCK_NUMBERS // max(len(features.weights), len(positions)))
-    n_columns = len(features.starts) if features.power == 1 else 1
-    blocks = [min(step, n_draws - i) for i in range(0, n_draws, step)]
-    null = np.sort(
-        np.concatenate(
-            [
-                _norm(features.noise(positions, n, rng), features.weights, features.power)
-                for n in blocks
-            ]
-        )
-        / n_columns
-    )
-    inverse = 1.0 / features.n_rows
+    null = _pooled_draws(features, max(n_resamples, POOLED_DRAWS), seed)
+    n_rows = features.n_rows.astype(float)
+    if not (n_rows == n_rows[:, :1]).all():
+        return _compare_by_block(features, null, distance)
+    null = np.sort(null.sum(axis=1)) / (null.shape[1] if features.power == 1 else 1)
+    inverse = 1 / n_rows[:, 0]
     scale = (inverse[:, None] + inverse[None, :]) ** (features.power / 2)
     above = len(null) - np.searchsorted(null, (distance / scale * (1 - 1e-6)).ravel())
     pvalue = (1.0 + above.reshape(distance.shape)) / (len(null) + 1)
     return np.quantile(null, 0.95) * scale, pvalue
+
+
+def _pooled_draws(features: Features, n_draws: int, seed: np.random.SeedSequence) -> np.ndarray:
+    """Norms of draws with the covariance of one pooled row, shape (n_draws, n_blocks)."""
+    choose, drawing = seed.spawn(2)
+    positions = np.arange(len(features.sample.rows))
+    if len(positions) > POOLED_ROWS:
+        chosen = np.random.default_rng(choose).choice(len(positions), POOLED_ROWS, replace=False)
+        positions = positions[np.sort(chosen)]
+    rng = np.random.default_rng(drawing)
+    step = max(1, BLOCK_NUMBERS // max(len(features.weights), len(positions)))
+    parts = []
+    for done in range(0, n_draws, step):
+        noise = features.noise(positions, min(step, n_draws - done), rng)
+        noise = np.abs(noise) if features.power == 1 else noise * noise
+        parts.append(np.add.reduceat(noise * features.weights, features.starts, axis=1))
+    return np.concatenate(parts)
+
+
+def _compare_by_block(
+    features: Features, null: np.ndarray, distance: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compare the distances where columns have cells missing: each has its own row numbers."""
+    k = len(distance)
+    n_rows = features.n_rows.astype(float)
+    inverse = np.divide(1.0, n_rows, out=np.full(n_rows.shape, np.inf), where=n_rows > 0)
+    noise, pvalue = np.full((k, k), np.nan), np.full((k, k), np.nan)
+    for a in range(k - 1):
+        scale = np.sqrt(inverse[a] + inverse[a + 1 :])
+        both = np.isfinite(scale)
+        weights = np.where(both, scale, 0.0) / np.maximum(both.sum(axis=1, keepdims=True), 1)
+        of_pairs = weights @ null.T
+        noise[a, a + 1 :] = noise[a + 1 :, a] = np.quantile(of_pairs, 0.95, axis=1)
+        pvalue[a, a + 1 :] = [
+            _tail(row, value) for row, value in zip(of_pairs, distance[a, a + 1 :], strict=True)
+        ]
+        pvalue[a + 1 :, a] = pvalue[a, a + 1 :]
+    return noise, pvalue

@@ -219,9 +219,12 @@ def environment_distances(
     otherwise its noise floor is that of the mixture and mostly too high.
 
     Missing cells: the column-wise metrics use the observed cells of each column, and a pair is
-    averaged over the columns that both environments have; for whole rows a missing number is set
-    to the pooled median and a missing category is a category of its own. For whole rows numbers
-    are standardised robustly and cut off at 10 spreads, so that a heavy tail cannot decide.
+    averaged over the columns that both environments have; different shares of missing cells alone
+    are no distance. For whole rows ("mmd", "energy") a missing number is set to the pooled median
+    and a missing category is a category of its own: different shares of missing cells are then a
+    distance like any other, and a note says so. `column_shifts` tests observed values and missing
+    cells apart. For whole rows numbers are standardised robustly and cut off at 10 spreads, so that
+    a heavy tail cannot decide.
 
     References
     ----------
@@ -269,7 +272,7 @@ def environment_distances(
         order=order,
         correction=correction,
         alpha=alpha,
-        notes=lonely_notes(labels),
+        notes=lonely_notes(labels) + _missing_notes(data, metric),
     )
 
 
@@ -316,3 +319,14 @@ def _cluster(distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     tree = linkage(squareform(distance, checks=False), method="average")
     return tree, leaves_list(tree).astype(np.intp)
+
+
+def _missing_notes(data: Table, metric: str) -> tuple[str, ...]:
+    gaps = [column.name for column in data if column.missing.any()]
+    if not gaps or metric not in ("mmd", "energy"):
+        return ()
+    named = ", ".join(gaps[:6]) + (f" and {len(gaps) - 6} more" if len(gaps) > 6 else "")
+    return (
+        f"Cells are missing in {named}: for whole rows being missing counts as a value, so "
+        "environments may lie apart for their shares of missing cells alone.",
+    )

@@ -210,6 +210,40 @@ def test_distance_level(metric, null, monkeypatch):
     assert 0.025 <= level.mean() <= 0.075
 
 
+def level_with_missing_cells(metric, null, repeats, seed, monkeypatch):
+    """Equal distributions of the observed cells, but other shares and numbers of them."""
+    monkeypatch.setattr(environments_module, "choose_null", lambda *_: null)
+    rng = np.random.default_rng(seed)
+    site = np.repeat(np.arange(3), [60, 300, 1000])
+    lost = np.array([0.6, 0.0, 0.8])[site]
+    pvalues = []
+    for i in range(repeats):
+        common = rng.normal(size=len(site))
+        table = {f"x{j}": common + rng.normal(size=len(site)) for j in range(3)}
+        table["k"] = np.floor(table["x0"])
+        table = {k: np.where(rng.random(len(site)) < lost, np.nan, x) for k, x in table.items()}
+        result = environment_distances(table, site, metric=metric, random_state=i)
+        pvalues.append(result.pvalues[np.triu_indices(3, k=1)])
+    return np.mean(np.array(pvalues) <= 0.05, axis=0)
+
+
+@pytest.mark.parametrize("null", ["pairwise", "pooled"])
+@pytest.mark.parametrize("metric", ["wasserstein", "total_variation"])
+def test_missing_cells_are_no_distance_between_columns_sample(metric, null, monkeypatch):
+    # 99.9 % of Binomial(40, 0.07) is at most 9; unequal row numbers once gave 0.9.
+    assert level_with_missing_cells(metric, null, 40, 14, monkeypatch).max() <= 9 / 40
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("null", ["pairwise", "pooled"])
+@pytest.mark.parametrize("metric", ["wasserstein", "total_variation"])
+def test_missing_cells_are_no_distance_between_columns(metric, null, monkeypatch):
+    level = level_with_missing_cells(metric, null, 600, 15, monkeypatch)
+    low, high = stats.binom.ppf([0.0005, 0.9995], 600, [0.03, 0.07]) / 600
+    assert low <= level.min()
+    assert level.max() <= high
+
+
 def test_a_planted_shift_of_one_column_in_one_environment_is_recovered():
     rng = np.random.default_rng(13)
     hits = 0

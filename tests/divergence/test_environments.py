@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 from scipy.spatial.distance import cdist
 
+import shiftlab.divergence._environments as environments_module
 from shiftlab._core.frames import as_table
 from shiftlab._core.validation import check_environment
 from shiftlab.divergence import environment_distances
@@ -187,6 +188,47 @@ def test_constant_and_empty_columns_carry_no_distance(metric):
     result = environment_distances(table, site, metric=metric, random_state=0)
     assert pair(result, "a", "b") == 0.0
     assert result.pvalues[0, 1] == 1.0
+
+
+def observed_cells(sizes, seed=0):
+    """One column whose second environment observes a fifth of its cells."""
+    rng = np.random.default_rng(seed)
+    x = rng.choice([0.0, 1.0, 2.0, 5.0], sum(sizes), p=[0.4, 0.3, 0.2, 0.1])
+    site = np.repeat([0, 1], sizes)
+    x[(site == 1) & (rng.random(sum(sizes)) < 0.8)] = np.nan
+    return x, site
+
+
+@pytest.mark.parametrize("null", ["pairwise", "pooled"])
+@pytest.mark.parametrize("metric", ["wasserstein", "total_variation"])
+@pytest.mark.parametrize("sizes", [(1000, 60), (60, 1000)])
+def test_noise_counts_observed_cells_only(metric, sizes, null, rng, monkeypatch):
+    monkeypatch.setattr(environments_module, "choose_null", lambda *_: null)
+    x, site = observed_cells(sizes)
+    result = environment_distances(
+        {"x": x, "full": np.zeros(len(x))}, site, metric=metric, n_resamples=4999, random_state=0
+    )
+    observed = ~np.isnan(x)
+    values, own = x[observed], site[observed] == 0
+    grid = np.unique(values)
+    spread = np.subtract(*np.quantile(values, [0.75, 0.25])) / 1.3489795003921634
+    distances = []
+    for _ in range(3000):
+        mixed = rng.permutation(own)
+        shares = [[np.mean(values[part] == v) for v in grid] for part in (mixed, ~mixed)]
+        gap = np.subtract(*shares)
+        if metric == "wasserstein":
+            distances.append(np.abs(np.cumsum(gap)[:-1]) @ np.diff(grid) / spread)
+        else:
+            distances.append(np.abs(gap).sum() / 2)
+    # Both quantiles are simulated; few cells make the permuted one jump.
+    assert result.noise_95[0, 1] == pytest.approx(np.quantile(distances, 0.95), rel=0.1)
+
+
+def test_missing_cells_are_named_where_they_count_as_a_value():
+    for metric in METRICS:
+        notes = " ".join(environment_distances(make_table(), "site", metric=metric).notes)
+        assert ("missing in y" in notes) == (metric in ("mmd", "energy"))
 
 
 def test_a_column_that_one_environment_lacks_is_left_out_of_its_pairs(rng):

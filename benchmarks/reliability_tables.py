@@ -150,7 +150,8 @@ def decomposition_coverage(scale):
         rows.append([name[shift, concept], *(share(value, n_runs) for value in covered)])
     table(
         "Coverage of the parts of a loss difference, nominal 0.95",
-        f"800 rows at home and 500 here, densities and loss known, {n_runs} runs (the slow test makes 150).",
+        f"800 rows at home and 500 here, densities and loss known, {n_runs} runs (the slow test "
+        "makes 150).",
         ["what was shifted", "total", "home to shared", "concept", "shared to here"],
         rows,
     )

@@ -35,7 +35,7 @@ by_state = column_shifts(table.drop(columns="year"), "state", random_state=0)
 by_year = column_shifts(table.drop(columns="state"), "year", random_state=0)
 for shifts in (by_state, by_year):
     print(shifts)
-    print(shifts.columns_ranked()[["column", "max_effect", "mean_effect", "environment"]].round(3))
+    print(shifts.columns_ranked()[["column", "effect", "mean_effect", "environment"]].round(3))
 
 
 # %%

@@ -96,10 +96,11 @@ class ColumnShifts(Result):
         return {**header, "shifts": [dict(zip(names, row, strict=True)) for row in rows]}
 
     def columns_ranked(self) -> "pd.DataFrame":
-        """One row per column and test: shifted ones first, then by effect.
+        """One row per column and test: shifted ones first, then by the effect's lower limit.
 
-        Columns of the frame: ``column``, ``kind``, ``test``, ``max_effect``, ``mean_effect``,
-        ``environment`` (where the effect is largest, among the shifted ones if there are any),
+        Columns of the frame: ``column``, ``kind``, ``test``, ``environment`` (where the shift is
+        largest, judged by the lower limit of the effect's interval), ``effect``, ``effect_low``,
+        ``effect_high`` (there), ``mean_effect`` (over environments),
         ``n_environments`` (tested), ``n_shifted`` (adjusted p-value at most alpha) and
         ``min_pvalue_adjusted``.
         """
@@ -114,9 +115,11 @@ class ColumnShifts(Result):
                     "column": column,
                     "kind": first["kind"],
                     "test": test,
-                    "max_effect": first["effect"],
-                    "mean_effect": part["effect"].mean(),
                     "environment": first["environment"],
+                    "effect": first["effect"],
+                    "effect_low": first["effect_low"],
+                    "effect_high": first["effect_high"],
+                    "mean_effect": part["effect"].mean(),
                     "n_environments": int(part["pvalue"].notna().sum()),
                     "n_shifted": int(part["shifted"].sum()),
                     "min_pvalue_adjusted": part["pvalue_adjusted"].min(),

@@ -155,7 +155,11 @@ def _records(
     correction: str,
     alpha: float,
 ) -> dict[str, np.ndarray]:
-    """Stack the tests into columns, adjust the p-values, sort: shifted first, then by effect."""
+    """Stack the tests into columns, adjust the p-values and sort.
+
+    Shifted ones come first, then those whose effect is certainly large: the lower limit of the
+    interval ranks, so that environments of a few rows with their noisy effects do not lead.
+    """
     kept = np.array([i for i in range(len(labels)) if i != baseline])
     names = np.empty(len(labels), dtype=object)
     names[:] = labels.categories
@@ -173,9 +177,8 @@ def _records(
         "pvalue_adjusted": adjust_pvalues(numbers["pvalue"], correction),
     }
     records["shifted"] = records["pvalue_adjusted"] <= alpha
-    key = np.nan_to_num(records["effect"], nan=-1.0)
-    distance = -np.nan_to_num(records["distance"], nan=-1.0)
-    order = np.lexsort((distance, -key, ~records["shifted"]))
+    keys = [-np.nan_to_num(records[k], nan=-1.0) for k in ("distance", "effect", "effect_low")]
+    order = np.lexsort((*keys, ~records["shifted"]))
     return {name: values[order] for name, values in records.items()}
 
 

@@ -1,6 +1,5 @@
 """Section on environments: how far apart each two are, beside what chance alone would give."""
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from shiftlab._core.random import spawn_seeds
 from shiftlab._core.results import to_plain
 from shiftlab.reporting._options import CORRECTIONS, ReportOptions
 from shiftlab.reporting._prepare import Prepared
-from shiftlab.reporting._sections import Section, figure_to_svg, number_text, percent_text
+from shiftlab.reporting._sections import Section, figure_to_svg, number_text
 
 if TYPE_CHECKING:
     from shiftlab._core.frames import Table
@@ -99,8 +98,9 @@ def _measure(
 
 def _describe(result: "EnvironmentDistances") -> dict[str, Any]:
     frame = result.to_frame()
-    # Pairs of environments too small to be tested come last: their distances are mostly noise.
-    frame = frame.sort_values("pvalue", key=lambda p: p.isna(), kind="stable")
+    # The excess over the noise floor ranks: between small environments large distances are noise.
+    frame = frame.assign(different=frame["pvalue_adjusted"] <= result.alpha)
+    frame = frame.sort_values(["different", "excess"], ascending=False, kind="stable")
     pairs = frame.head(MAX_PAIRS).to_dict("records")
     for pair in pairs:
         pair["environment_a"] = str(pair["environment_a"])
@@ -116,7 +116,7 @@ def _describe(result: "EnvironmentDistances") -> dict[str, Any]:
         "environments": [str(label) for label in result.environments],
         "n_pairs": len(frame),
         "n_tested": int(tested.sum()),
-        "n_different": int((frame["pvalue_adjusted"] <= result.alpha).sum()),
+        "n_different": int(frame["different"].sum()),
         "median_distance": float(np.nanmedian(frame["distance"])),
         "median_noise_95": float(frame["noise_95"].median()),
         "pairs": pairs,
@@ -136,12 +136,16 @@ def _findings(data: dict[str, Any]) -> tuple[str, ...]:
     headline = data["measures"][0]
     if not headline["n_tested"]:
         return ("No two environments have rows enough to test the distance between them.",)
-    far = next(pair for pair in headline["pairs"] if not math.isnan(pair["pvalue"]))
-    share = headline["n_different"] / headline["n_tested"]
+    far = headline["pairs"][0]
+    text = (
+        f"{headline['n_different']:,} of the {headline['n_tested']:,} pairs of environments differ "
+        f"by more than chance ({headline['metric']} distance, adjusted by "
+        f"{headline['correction_name']})"
+    )
+    if not far["different"]:
+        return (f"{text}.",)
     return (
-        f"{percent_text(share)} of the {headline['n_tested']:,} pairs of environments differ by "
-        f"more than chance ({headline['metric']} distance, adjusted by "
-        f"{headline['correction_name']}). Farthest apart are {far['environment_a']} and "
-        f"{far['environment_b']}: {number_text(far['distance'])}, where chance alone stays below "
+        f"{text}. Farthest apart are {far['environment_a']} and {far['environment_b']}: "
+        f"{number_text(far['distance'])}, where chance alone stays below "
         f"{number_text(far['noise_95'])} in 95% of cases.",
     )

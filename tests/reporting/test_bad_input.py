@@ -140,7 +140,7 @@ def test_dates_booleans_and_mixed_types_are_compared(make_table):
     document = shift_report(frame, "site", **QUICK).to_dict()
     top = {c["column"]: c for c in document["shifts"]["columns"]}
     assert top["when"]["environment"] == "c"
-    assert top["when"]["max_effect"] > 0.3
+    assert top["when"]["effect"] > 0.3
     assert {"flag", "mixed"} <= set(top)
     notes = {c["name"]: c["note"] for c in document["overview"]["columns"]}
     assert "mixed" in notes["mixed"]

@@ -172,7 +172,8 @@ def _findings(data: dict[str, Any]) -> tuple[str, ...]:
             continue
         text = f"Decisions ({data['decision']}) by {feature}: {_ratio(pooled[0])} over all rows"
         if inside:
-            lowest = min(inside, key=lambda row: row["value"])
+            # By the upper limit: the ratio that is certainly low, not the one of fewest rows.
+            lowest = min(inside, key=lambda row: row["high"])
             text += f"; lowest in {lowest['environment']}: {_ratio(lowest)}"
         findings.append(text + ".")
     return tuple(findings)

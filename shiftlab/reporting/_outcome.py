@@ -101,7 +101,8 @@ def _findings(data: dict[str, Any]) -> tuple[str, ...]:
         return (
             f"No environment has rows enough to split the loss in predicting {data['outcome']}.",
         )
-    worst = max(known, key=lambda row: row["total"])
+    # By the lower limit: where the loss is certainly larger, not where few rows make it noisy.
+    worst = max(known, key=lambda row: row["total_low"])
     where = "the reference" if data["reference"] is not None else "the other environments"
     if worst["total_low"] <= 0:
         return (

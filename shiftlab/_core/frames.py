@@ -7,79 +7,24 @@ as integer codes into a tuple of categories (-1 marks a missing cell).
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 
+from shiftlab._core.columns import (
+    Column,
+    ColumnKind,
+    as_float,
+    beyond_exact,
+    encode_labels,
+    read_array,
+    read_whole_labels,
+    refuse_infinite,
+)
 from shiftlab._core.names import join_names, missing_column_message
 from shiftlab.exceptions import ColumnNotFoundError, InputError
 
 __all__ = ["Column", "ColumnKind", "Table", "as_table", "encode_labels"]
-
-ColumnKind: TypeAlias = Literal["numeric", "datetime", "categorical", "boolean"]
-NUMBER_KINDS = ("numeric", "datetime")
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its name, kind and values.
-
-    Attributes
-    ----------
-    name : str
-        Name in the table.
-    kind : {"numeric", "datetime", "categorical", "boolean"}
-        Numbers and dates hold float64 values (dates: days since 1970-01-01), the other two hold
-        codes.
-    values : ndarray of shape (n_rows,)
-        float64 with NaN for missing cells, or int32 codes with -1 for missing cells.
-    categories : tuple
-        The label of each code, sorted; empty for numbers and dates.
-    integral : bool
-        True if a numeric column was stored as integers.
-    note : str
-        What a reader of the table should know about how the column was understood; may be empty.
-    """
-
-    name: str
-    kind: ColumnKind
-    values: np.ndarray
-    categories: tuple[Any, ...] = ()
-    integral: bool = False
-    note: str = ""
-
-    @property
-    def is_number(self) -> bool:
-        """Whether the values are on a scale (numeric or datetime)."""
-        return self.kind in NUMBER_KINDS
-
-    @property
-    def missing(self) -> np.ndarray:
-        """Boolean mask of the missing cells."""
-        return np.isnan(self.values) if self.is_number else self.values < 0
-
-    def take(self, rows: np.ndarray) -> "Column":
-        """Return the column restricted to rows (indices or a mask)."""
-        return replace(self, values=self.values[rows])
-
-    def as_categorical(self) -> "Column":
-        """Read a number as a category: each distinct value becomes a label."""
-        if not self.is_number:
-            return self
-        observed, codes = np.unique(self.values, return_inverse=True)
-        labels = observed[~np.isnan(observed)]
-        codes = np.where(np.isnan(self.values), -1, codes).astype(np.int32)
-        names = tuple(int(v) if float(v).is_integer() else float(v) for v in labels)
-        return replace(self, kind="categorical", values=codes, categories=names)
-
-    def labels(self) -> np.ndarray:
-        """Return an object array of labels (categories) or the numbers themselves."""
-        if self.is_number:
-            return self.values
-        lookup = np.empty(len(self.categories) + 1, dtype=object)
-        lookup[:-1] = self.categories
-        lookup[-1] = None
-        return lookup[self.values]
 
 
 @dataclass(frozen=True)
@@ -169,58 +114,29 @@ def as_table(data: Any, *, name: str = "X", columns: Sequence[str] | None = None
     if isinstance(data, Table):
         return data
     if isinstance(data, Mapping):
-        named = {str(key): np.asarray(value) for key, value in data.items()}
-        _check_lengths(named, name)
+        named = {str(key): _cells(value) for key, value in data.items()}
+        _check_columns(named, name)
+    elif _is_series(data):
+        return _read_frame(_series_frame(data, columns), name)
     elif _is_frame(data):
         return _read_frame(data, name)
     else:
         named = _name_array(data, name, columns)
-    table_columns = tuple(_read_array(key, values, name) for key, values in named.items())
+    table_columns = tuple(read_array(key, values, name) for key, values in named.items())
     return _finish(table_columns, len(next(iter(named.values()))) if named else 0, name)
 
 
-def encode_labels(values: np.ndarray, name: str) -> tuple[np.ndarray, tuple[Any, ...]]:
-    """Code arbitrary labels as integers; None and NaN become -1.
+def _is_series(data: Any) -> bool:
+    import narwhals.stable.v2 as nw
 
-    Labels of one type are sorted by value, labels of mixed types as text, so the coding does not
-    depend on the order of the rows.
+    return isinstance(data, nw.Series) or bool(nw.dependencies.is_into_series(data))
 
-    Parameters
-    ----------
-    values : ndarray of shape (n,)
-        Labels of any hashable type.
-    name : str
-        What the labels are called in error messages.
 
-    Returns
-    -------
-    codes : ndarray of int32, shape (n,)
-    categories : tuple
-        The label of each code.
+def _series_frame(data: Any, columns: Sequence[str] | None) -> Any:
+    import narwhals.stable.v2 as nw
 
-    Raises
-    ------
-    InputError
-        If a label is not hashable.
-    """
-    import pandas as pd
-
-    try:
-        codes, uniques = pd.factorize(np.asarray(values), use_na_sentinel=True)
-    except TypeError as error:
-        raise InputError(
-            f"{name} holds values that cannot be labels (lists or dictionaries, for instance); "
-            "use strings, numbers or booleans."
-        ) from error
-    labels = [value.item() if isinstance(value, np.generic) else value for value in uniques]
-    try:
-        order = sorted(range(len(labels)), key=labels.__getitem__)
-    except TypeError:
-        order = sorted(range(len(labels)), key=lambda i: (str(labels[i]), str(type(labels[i]))))
-    rank = np.empty(len(labels) + 1, dtype=np.int32)
-    rank[order] = np.arange(len(labels), dtype=np.int32)
-    rank[-1] = -1
-    return rank[codes], tuple(labels[i] for i in order)
+    series = nw.from_native(data, series_only=True)
+    return series.alias(str(columns[0]) if columns else str(series.name or "x0")).to_frame()
 
 
 def _is_frame(data: Any) -> bool:
@@ -239,8 +155,14 @@ def _read_frame(data: Any, name: str) -> Table:
     repeated = _repeated(getattr(data, "columns", ()))
     if repeated:
         raise InputError(f"{name} has repeated column names: {join_names(repeated)}. Rename them.")
-    frame = nw.from_native(data, eager_only=True) if not isinstance(data, nw.DataFrame) else data
-    columns = tuple(_read_series(str(key), frame[key], name) for key in frame.columns)
+    if isinstance(data, nw.LazyFrame):
+        raise InputError(f"{name} is a lazy frame; collect it first.")
+    frame = data if isinstance(data, nw.DataFrame) else nw.from_native(data, eager_only=True)
+    # By position: a column of pandas may be called 0 or None, which looks nothing up.
+    columns = tuple(
+        _read_series(str(key), series, name)
+        for key, series in zip(frame.columns, frame.iter_columns(), strict=True)
+    )
     return _finish(columns, len(frame), name)
 
 
@@ -252,69 +174,70 @@ def _read_series(key: str, series: Any, name: str) -> Column:
         codes = series.cast(nw.Int8).fill_null(-1).to_numpy().astype(np.int32)
         return Column(key, "boolean", codes, (False, True))
     if dtype.is_numeric():
-        values = _as_float(series.cast(nw.Float64), key, name)
-        return Column(key, "numeric", values, integral=bool(dtype.is_integer()))
+        return _read_numeric(key, series, name)
     if dtype.is_temporal() and dtype not in (nw.Duration, nw.Time):
-        days = series.cast(nw.Datetime("us")).dt.timestamp("us").cast(nw.Float64)
-        return Column(key, "datetime", _as_float(days, key, name) / 86_400e6)
-    return _read_array(key, series.to_numpy(), name)
+        return _read_dates(key, series)
+    if dtype in (nw.Categorical, nw.Enum):
+        return _read_categories(key, series, name)
+    return read_array(key, _cells(series.to_numpy()), name)
 
 
-def _as_float(series: Any, key: str, name: str) -> np.ndarray:
-    values = np.array(series.fill_null(np.nan).to_numpy(), dtype=np.float64)
-    _refuse_infinite(values, key, name)
-    return values
+def _read_numeric(key: str, series: Any, name: str) -> Column:
+    import narwhals.stable.v2 as nw
+
+    integral = bool(series.dtype.is_integer())
+    values = _as_floats(series.cast(nw.Float64))
+    if integral and beyond_exact(values):
+        return read_whole_labels(key, _objects(series.to_list()), name)
+    refuse_infinite(values, key, name)
+    return Column(key, "numeric", values, integral=integral)
 
 
-def _refuse_infinite(values: np.ndarray, key: str, name: str) -> None:
-    infinite = int(np.isinf(values).sum())
-    if infinite:
-        raise InputError(
-            f"Column {key!r} of {name} has {infinite} infinite value(s). "
-            "Replace them by a finite bound or by a missing cell."
-        )
+def _read_dates(key: str, series: Any) -> Column:
+    import narwhals.stable.v2 as nw
+
+    zone = getattr(series.dtype, "time_zone", None)
+    if zone:  # what the clock showed: midnight stays midnight
+        series = series.dt.replace_time_zone(None)
+    days = series.cast(nw.Datetime("us")).dt.timestamp("us").cast(nw.Float64)
+    note = f"local time of {zone}" if zone else ""
+    return Column(key, "datetime", _as_floats(days) / 86_400e6, note=note)
 
 
-def _read_array(key: str, values: np.ndarray, name: str) -> Column:
-    if values.dtype.kind == "b":
-        return Column(key, "boolean", values.astype(np.int32), (False, True))
-    if values.dtype.kind in "iuf":
-        numbers = values.astype(np.float64)
-        _refuse_infinite(numbers, key, name)
-        return Column(key, "numeric", numbers, integral=values.dtype.kind in "iu")
-    if values.dtype.kind == "M":
-        stamps = values.astype("datetime64[us]")
-        days = np.where(np.isnat(stamps), np.nan, stamps.astype(np.int64) / 86_400e6)
-        return Column(key, "datetime", days)
-    if values.dtype.kind == "c":
-        raise InputError(f"Column {key!r} of {name} is complex; use real and imaginary parts.")
-    return _read_objects(key, values, name)
-
-
-def _read_objects(key: str, values: np.ndarray, name: str) -> Column:
+def _read_categories(key: str, series: Any, name: str) -> Column:
+    """Keep declared categories as categories, numbers among them too."""
+    values = _objects(series.to_list())
+    column = read_array(key, values, name)
+    if column.kind != "numeric":
+        return column
     codes, categories = encode_labels(values, f"Column {key!r} of {name}")
-    types = {type(label) for label in categories}
-    if types and types <= {bool}:
-        full = np.where(codes < 0, -1, np.array(categories, dtype=np.int32)[codes])
-        return Column(key, "boolean", full.astype(np.int32), (False, True))
-    if types and types <= {int, float, bool}:
-        numbers = np.array([*map(float, categories), np.nan])[codes]
-        _refuse_infinite(numbers, key, name)
-        return Column(key, "numeric", numbers, integral=types <= {int, bool})
-    if types and all(hasattr(label, "toordinal") for label in categories):
-        stamps = np.array([*categories, None], dtype="datetime64[us]")[codes]
-        return _read_array(key, stamps, name)
-    note = ""
-    if len(types) > 1:
-        codes, categories = encode_labels(
-            np.array([None if c < 0 else str(categories[c]) for c in codes], dtype=object), key
-        )
-        note = "mixed types, read as text"
-    return Column(key, "categorical", codes, categories, note=note)
+    return Column(key, "categorical", codes, categories)
+
+
+def _as_floats(series: Any) -> np.ndarray:
+    return np.array(series.fill_null(np.nan).to_numpy(), dtype=np.float64)
+
+
+def _objects(values: Sequence[Any]) -> np.ndarray:
+    cells = np.empty(len(values), dtype=object)
+    cells[:] = values
+    return cells
+
+
+def _cells(values: Any) -> np.ndarray:
+    """Return values as an array; masked cells become missing ones."""
+    if isinstance(values, np.ma.MaskedArray):
+        cells = np.array(values.data, dtype=object)
+        cells[np.ma.getmaskarray(values)] = None
+        return cells
+    try:
+        return np.asarray(values)
+    except ValueError:  # rows of different lengths
+        return _objects(list(values))
 
 
 def _name_array(data: Any, name: str, columns: Sequence[str] | None) -> dict[str, np.ndarray]:
-    array = np.asarray(data)
+    array = _cells(data)
     if array.ndim == 1:
         array = array[:, None]
     if array.ndim != 2:
@@ -330,7 +253,10 @@ def _name_array(data: Any, name: str, columns: Sequence[str] | None) -> dict[str
     return {key: array[:, i] for i, key in enumerate(names)}
 
 
-def _check_lengths(named: Mapping[str, np.ndarray], name: str) -> None:
+def _check_columns(named: Mapping[str, np.ndarray], name: str) -> None:
+    shapes = {key: values.shape for key, values in named.items() if values.ndim != 1}
+    for key, shape in shapes.items():
+        raise InputError(f"Column {key!r} of {name} must be one-dimensional, found shape {shape}.")
     lengths = {len(values) for values in named.values()}
     if len(lengths) > 1:
         raise InputError(f"The columns of {name} differ in length: {sorted(lengths)}.")
@@ -361,8 +287,9 @@ def _with_kind(column: Column, kind: ColumnKind | None) -> Column:
     if kind == "categorical":
         return column.as_categorical()
     if kind == "numeric" and all(isinstance(c, (int, float)) for c in column.categories):
-        lookup = np.array([*map(float, column.categories), np.nan])
+        lookup = np.array([*map(as_float, column.categories), np.nan])
         values = column.values if column.is_number else lookup[column.values]
+        refuse_infinite(values, column.name, "the table")
         return replace(column, kind="numeric", values=values, categories=())
     raise InputError(
         f"Column {column.name!r} is {column.kind} and cannot be read as {kind}: "

@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from shiftlab._core.checks import check_fraction, check_integer, check_length, check_option
-from shiftlab._core.frames import Column, Table, as_table, encode_labels
+from shiftlab._core.columns import read_array
+from shiftlab._core.frames import Column, Table, as_table
 from shiftlab._core.names import join_names, missing_column_message
 from shiftlab.exceptions import ColumnNotFoundError, InputError
 
 __all__ = [
+    "JOINER",
     "Labels",
     "check_binary",
     "check_environment",
@@ -203,6 +205,11 @@ def combine_labels(columns: Sequence[Column | Labels]) -> Labels:
         JOINER.join(str(part.categories[i]) for part, i in zip(parts, index, strict=True))
         for index in indices
     )
+    if len(set(categories)) < len(categories):
+        raise InputError(
+            f"The combinations of {join_names([p.name for p in parts])} are ambiguous: a label "
+            f"contains {JOINER!r}, which joins labels. Rename it."
+        )
     return Labels(JOINER.join(p.name for p in parts), codes.astype(np.int32), categories)
 
 
@@ -258,7 +265,9 @@ def check_binary(values: Any, name: str, *, pos_label: Any = None) -> tuple[np.n
     return positive, column.categories[matches[0]] if matches else pos_label
 
 
-def check_weights(sample_weight: Any, n_rows: int) -> np.ndarray | None:
+def check_weights(
+    sample_weight: Any, n_rows: int, name: str = "sample_weight"
+) -> np.ndarray | None:
     """Read row weights: finite, not negative, with a positive sum; None stays None.
 
     Raises
@@ -270,17 +279,15 @@ def check_weights(sample_weight: Any, n_rows: int) -> np.ndarray | None:
         return None
     weights = np.asarray(sample_weight, dtype=np.float64)
     if weights.ndim != 1:
-        raise InputError(f"sample_weight must be one-dimensional, found shape {weights.shape}.")
-    check_length(weights, n_rows, "sample_weight")
+        raise InputError(f"{name} must be one-dimensional, found shape {weights.shape}.")
+    check_length(weights, n_rows, name)
     if not np.isfinite(weights).all():
-        raise InputError("sample_weight has missing or infinite values; every row needs a weight.")
+        raise InputError(f"{name} has missing or infinite values; every row needs a weight.")
     n_negative = int((weights < 0).sum())
     if n_negative:
-        raise InputError(
-            f"sample_weight has {n_negative} negative value(s); use 0 to leave rows out."
-        )
+        raise InputError(f"{name} has {n_negative} negative value(s); use 0 to leave rows out.")
     if weights.sum() <= 0:
-        raise InputError("sample_weight sums to 0; at least one row needs a positive weight.")
+        raise InputError(f"{name} sums to 0; at least one row needs a positive weight.")
     return weights
 
 
@@ -305,17 +312,25 @@ def _label_columns(
             if name not in table:
                 raise ColumnNotFoundError(missing_column_message(name, table.names, argument))
         return [table[name] for name in names], names
+    if isinstance(labels, (str, bytes)) or not hasattr(labels, "__len__"):
+        raise InputError(
+            f"{argument} must be the name of a column, several names, or one label per row; "
+            f"found {type(labels).__name__}."
+        )
+    if len(labels) == 0:
+        raise InputError(f"{argument} is empty: name a column or pass one label per row.")
     if isinstance(labels, (list, tuple)) or np.ndim(labels) == 1:
         return [_single_column(labels, argument)], []
     return list(as_table(labels, name=argument)), []
 
 
 def _column_names(labels: Any, table: Table | None) -> list[str] | None:
-    if isinstance(labels, str):
-        return [labels]
+    """Return the names if columns were named; a frame of pandas may have numbers as names."""
+    if isinstance(labels, (str, int, np.integer)) and table is not None:
+        return [str(labels)]
     is_short_list = isinstance(labels, (list, tuple)) and all(isinstance(v, str) for v in labels)
-    if is_short_list and table is not None and len(labels) != table.n_rows:
-        return list(labels)
+    if is_short_list and labels and table is not None and len(labels) != table.n_rows:
+        return list(dict.fromkeys(labels))
     return None
 
 
@@ -332,22 +347,13 @@ def _single_column(values: Any, name: str) -> Column:
         array = array[:, 0]
     if array.ndim != 1:
         raise InputError(f"{name} must be one-dimensional, found shape {array.shape}.")
-    codes, categories = encode_labels(array, name)
-    return Column(column_name, "categorical", codes, categories)
+    return read_array(column_name, array, name)
 
 
 def _as_labels(column: Column | Labels) -> Labels:
     if isinstance(column, Labels):
         return column
-    coded = _date_labels(column) if column.kind == "datetime" else column.as_categorical()
+    coded = column.as_categorical()
     present, codes = np.unique(coded.values, return_inverse=True)
     categories = tuple(coded.categories[i] for i in present)
     return Labels(column.name, codes.astype(np.int32), categories)
-
-
-def _date_labels(column: Column) -> Column:
-    stamps = np.round(column.values * 86_400e6).astype("int64").astype("datetime64[us]")
-    whole_days = bool((column.values % 1 == 0).all())
-    text = np.datetime_as_string(stamps, unit="D" if whole_days else "s")
-    codes, categories = encode_labels(text.astype(object), column.name)
-    return Column(column.name, "categorical", codes, categories)

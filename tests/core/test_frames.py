@@ -1,6 +1,8 @@
 """Tables of any library become the same typed columns."""
 
 import datetime as dt
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -144,3 +146,100 @@ def test_polars_categories_are_labels(ordered):
     table = as_table(pl.DataFrame({"c": pl.Series(["v", None, "u"], dtype=kind)}))
     assert table["c"].categories == ("u", "v")
     np.testing.assert_array_equal(table["c"].values, [1, -1, 0])
+
+
+@pytest.mark.parametrize("name", [0, None, np.nan, "", ("a", "b")])
+def test_columns_are_read_whatever_they_are_called(name):
+    frame = pd.DataFrame({"site": ["u", "v"], "x": [1.5, 2.5]})
+    frame.columns = pd.Index(["site", name], tupleize_cols=False)
+    (site, column) = as_table(frame)
+    assert site.name == "site"
+    assert isinstance(column.name, str)
+    np.testing.assert_array_equal(column.values, [1.5, 2.5])
+
+
+def test_whole_numbers_keep_all_their_digits():
+    values = [2**53, 2**53 + 1, 2**53, None]
+    for cells in (pd.array(values, dtype="Int64"), pd.Series(values, dtype=object)):
+        column = as_table(pd.DataFrame({"id": cells}))["id"]
+        assert column.kind == "categorical"
+        assert column.categories == (2**53, 2**53 + 1)
+        np.testing.assert_array_equal(column.values, [0, 1, 0, -1])
+        assert "beyond 2^53" in column.note
+    array = as_table(np.array([[2**63 + 1], [2**63 + 2]], dtype=np.uint64))["x0"]
+    assert array.categories == (2**63 + 1, 2**63 + 2)
+    enormous = as_table({"id": np.array([10**400, -(10**400)], dtype=object)})
+    assert enormous["id"].categories == (-(10**400), 10**400)
+    with pytest.raises(InputError, match="infinite"):
+        enormous.with_kinds({"id": "numeric"})
+
+
+def test_exact_numbers_are_numbers():
+    frame = pd.DataFrame({"a": [Decimal("0.5"), None], "b": [Fraction(1, 4), Fraction(3)]})
+    table = as_table(frame)
+    np.testing.assert_array_equal(table.numbers(), [[0.5, 0.25], [np.nan, 3.0]])
+
+
+def test_declared_categories_stay_categories():
+    frame = pd.DataFrame({"code": pd.Categorical([30, 10, None, 10], categories=[10, 20, 30])})
+    column = as_table(frame)["code"]
+    assert column.kind == "categorical"
+    np.testing.assert_array_equal(column.labels(), [30, 10, None, 10])
+    flags = as_table(pd.DataFrame({"flag": pd.Categorical([True, None])}))["flag"]
+    assert flags.kind == "boolean"
+
+
+def test_durations_are_numbers_of_days():
+    hours = pd.Series(pd.to_timedelta([12, 24, None], unit="h"))
+    for cells in (hours, hours.astype(object), hours.to_numpy()):
+        column = as_table({"t": cells})["t"]
+        np.testing.assert_array_equal(column.values, [0.5, 1.0, np.nan])
+        assert column.kind == "numeric"
+        assert "days" in column.note
+
+
+def test_dates_with_a_zone_show_what_the_clock_showed():
+    days = pd.date_range("2020-03-28", periods=3, tz="Europe/Berlin")
+    column = as_table(pd.DataFrame({"day": days}))["day"]
+    np.testing.assert_array_equal(column.values % 1, 0)
+    assert column.note == "local time of Europe/Berlin"
+    zones = [dt.UTC, dt.timezone(dt.timedelta(hours=2))]
+    mixed = [dt.datetime(2020, 1, 1, 12, tzinfo=zone) for zone in zones]
+    column = as_table({"t": np.array(mixed, dtype=object)})["t"]
+    np.testing.assert_allclose(np.diff(column.values), -2 / 24)
+    assert "UTC" in column.note
+
+
+def test_dates_become_labels_that_differ():
+    for step, first in (("1D", "2020-01-01"), ("1s", "2020-01-01T00:00:00"), ("1us", None)):
+        column = as_table({"t": pd.date_range("2020-01-01", periods=3, freq=step)})["t"]
+        labels = column.as_categorical().categories
+        assert len(set(labels)) == 3
+        assert first in (None, labels[0])
+
+
+def test_masked_cells_are_missing():
+    masked = np.ma.masked_array([[1.0, 2.0], [3.0, 4.0]], mask=[[True, False], [False, False]])
+    np.testing.assert_array_equal(as_table(masked).numbers(), [[np.nan, 2.0], [3.0, 4.0]])
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"a": 1}, "'a' of X must be one-dimensional"),
+        ({"a": np.zeros((2, 2))}, "'a' of X must be one-dimensional"),
+        ([[1, 2], [1]], "cannot be labels"),
+        ("text", "must be a table"),
+        (None, "must be a table"),
+    ],
+)
+def test_what_is_no_table_is_refused(data, message):
+    with pytest.raises(InputError, match=message):
+        as_table(data)
+
+
+def test_series_are_tables_of_one_column():
+    assert as_table(pd.Series([1.0, 2.0], name="a")).names == ("a",)
+    assert as_table(pd.Series([1.0, 2.0])).names == ("x0",)
+    polars = pytest.importorskip("polars")
+    assert as_table(polars.Series("a", [1.0])).names == ("a",)

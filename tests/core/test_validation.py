@@ -169,3 +169,39 @@ def test_labels_pass_through():
     assert check_sensitive_features(labels, n_rows=4) == ([labels], [])
     with pytest.raises(InputError, match="4 values, but the table has 3 rows"):
         check_environment(labels, n_rows=3)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([], "environment is empty"),
+        ({"a": 1}, "must be one-dimensional"),
+        (object(), "found object"),
+        (7, "no column '7'"),
+    ],
+)
+def test_what_labels_no_rows_is_refused(labels, message):
+    table = as_table({"x": np.arange(3.0)})
+    with pytest.raises(InputError, match=message):
+        check_environment(labels, table)
+
+
+def test_columns_named_by_numbers_or_twice():
+    table = as_table(pd.DataFrame({0: ["a", "b"], 1: [1.0, 2.0]}))
+    assert check_environment(0, table)[0].categories == ("a", "b")
+    assert check_environment(["0", "0"], as_table({"0": ["a", "b", "a"]}))[1] == ["0"]
+
+
+def test_large_numbers_and_dates_stay_apart_as_labels():
+    labels, _ = check_environment(np.array([2**60, 2**60 + 1]))
+    assert labels.categories == (2**60, 2**60 + 1)
+    days = pd.Series(pd.date_range("2020-01-01", periods=2))
+    assert check_environment(days)[0].categories == ("2020-01-01", "2020-01-02")
+    assert check_environment(days.dt.tz_localize("Asia/Tokyo"))[0].categories[0].startswith("20")
+
+
+def test_joined_labels_that_look_alike_are_refused():
+    table = as_table({"a": ["x / y", "x"], "b": ["z", "y / z"], "v": [1.0, 2.0]})
+    with pytest.raises(InputError, match="ambiguous"):
+        check_environment(["a", "b"], as_table({"a": ["x / y", "x"] * 2, "b": ["z", "y / z"] * 2}))
+    assert len(check_environment(["a"] * 3, table)[0]) == 2

@@ -90,6 +90,11 @@ def pair_blocks(
     ------
     rows, columns : slice
 
+    Raises
+    ------
+    InputError
+        If a size is not a positive integer.
+
     Examples
     --------
     >>> from shiftlab.backends import pair_blocks
@@ -128,13 +133,20 @@ def sum_over_pairs(
     n_columns : int, optional
         Range of j. None means pairs within one sample of a function that is symmetric in i and j:
         blocks above the diagonal are computed once and counted twice.
-    bytes_per_pair, max_bytes : int
-        As in `pair_blocks`.
+    bytes_per_pair : int, default 24
+        Working memory that one pair needs.
+    max_bytes : int, default 8 MiB
+        Bound on the working memory of a block.
 
     Returns
     -------
     number or array
         The total over all pairs, the diagonal included.
+
+    Raises
+    ------
+    InputError
+        If a size is not a positive integer.
 
     Examples
     --------
@@ -201,6 +213,11 @@ def map_row_blocks(
     Returns
     -------
     array of shape (n_rows, ...)
+
+    Raises
+    ------
+    InputError
+        If a size is not a positive integer.
 
     Examples
     --------

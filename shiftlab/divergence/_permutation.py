@@ -60,10 +60,10 @@ class Resampling:
 
     Attributes
     ----------
-    n_resamples : int
+    n_resamples : int, default 999
         Number of resamples; 0 asks for the asymptotic p-value where there is one, and for none
         elsewhere.
-    sampling : {"independent", "without_replacement"}
+    sampling : {"independent", "without_replacement"}, default "independent"
         "independent" permutes the pooled rows. "without_replacement" takes y as a complete table
         from which the rows of x claim to be drawn without replacement.
 

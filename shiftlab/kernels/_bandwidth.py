@@ -105,6 +105,11 @@ def silverman_bandwidth(x: Array) -> tuple[float, ...]:
     tuple of float
         One positive length per column; `robust_scale` is the scale.
 
+    Raises
+    ------
+    InputError
+        If values are missing or infinite.
+
     References
     ----------
     .. [1] B. W. Silverman, "Density Estimation for Statistics and Data Analysis", 1986, eq. 3.31.
@@ -133,6 +138,11 @@ def scott_bandwidth(x: Array) -> tuple[float, ...]:
     -------
     tuple of float
         One positive length per column; `robust_scale` is the scale.
+
+    Raises
+    ------
+    InputError
+        If values are missing or infinite.
 
     References
     ----------
@@ -164,6 +174,11 @@ def robust_scale(x: Array) -> tuple[float, ...]:
     -------
     tuple of float
         Positive; the standard deviation divides by n - 1.
+
+    Raises
+    ------
+    InputError
+        If values are missing or infinite.
 
     Examples
     --------

@@ -35,6 +35,11 @@ def gram(kernel: Kernel, x: Any, y: Any = None, *, device: str | None = None) ->
     -------
     array of shape (n_x, n_y)
 
+    Raises
+    ------
+    InputError
+        If values are missing, the columns do not match, or the device does not exist.
+
     Examples
     --------
     >>> from shiftlab.kernels import Gaussian, gram
@@ -191,6 +196,11 @@ def gram_sum(
     Returns
     -------
     float
+
+    Raises
+    ------
+    InputError
+        If values are missing or the columns do not match.
 
     Examples
     --------

@@ -165,6 +165,11 @@ def category_factor(x: Array, *, max_rank: int | None = None) -> LandmarkFactor:
     -------
     LandmarkFactor
 
+    Raises
+    ------
+    InputError
+        If values are missing or `max_rank` is no positive integer.
+
     Warns
     -----
     NumericalWarning

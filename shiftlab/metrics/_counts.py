@@ -140,8 +140,10 @@ class GroupCounts(Result):
             Columns that name the group.
         environment : str, optional
             Column that names the environment.
-        n, selected : str, default "n" and "selected"
-            Columns with the number of rows and of favourable decisions.
+        n : str, default "n"
+            Column with the number of rows.
+        selected : str, default "selected"
+            Column with the number of favourable decisions.
         confusion : sequence of four str, optional
             Columns with the true negatives, false positives, false negatives and true positives;
             used instead of `n` and `selected`.

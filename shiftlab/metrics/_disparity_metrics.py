@@ -27,7 +27,7 @@ def disparate_impact(
     ----------
     y_pred : array of shape (n_rows,) or GroupCounts
         Decisions (0/1, booleans, or any two values with `pos_label`), or counts of them.
-    sensitive_features : array of shape (n_rows,) or (n_rows, k), frame or mapping
+    sensitive_features : array of shape (n_rows,) or (n_rows, k), frame or mapping, optional
         Needed with rows. Several features define groups by their combinations.
     sample_weight : array of shape (n_rows,), optional
         Sampling weights; the interval uses the effective number of rows of each group.
@@ -97,7 +97,7 @@ def demographic_parity_difference(
     ----------
     y_pred : array of shape (n_rows,) or GroupCounts
         Decisions (0/1, booleans, or any two values with `pos_label`), or counts of them.
-    sensitive_features : array of shape (n_rows,) or (n_rows, k), frame or mapping
+    sensitive_features : array of shape (n_rows,) or (n_rows, k), frame or mapping, optional
         Needed with rows. Several features define groups by their combinations.
     sample_weight : array of shape (n_rows,), optional
         Sampling weights; the interval uses the effective number of rows of each group.

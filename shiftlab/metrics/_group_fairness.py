@@ -122,7 +122,7 @@ def group_fairness(
     ----------
     y_pred : array of shape (n_rows,) or GroupCounts
         Decisions (0/1, booleans, or any two values with `pos_label`), or counts of them.
-    sensitive_features : array of shape (n_rows,) or (n_rows, k), frame, mapping, or Labels
+    sensitive_features : array of shape (n_rows,) or (n_rows, k), frame, mapping or Labels, optional
         Needed with rows; a frame or mapping names the features.
     y_true : array of shape (n_rows,), optional
         True outcomes; with them come true and false positive rates and their disparities.

@@ -33,9 +33,9 @@ def equal_opportunity_difference(
     ----------
     y_pred : array of shape (n_rows,) or GroupCounts
         Decisions (0/1, booleans, or any two values with `pos_label`), or counts of them.
-    sensitive_features : array of shape (n_rows,) or (n_rows, k), frame or mapping
+    sensitive_features : array of shape (n_rows,) or (n_rows, k), frame or mapping, optional
         Needed with rows. Several features define groups by their combinations.
-    y_true : array of shape (n_rows,)
+    y_true : array of shape (n_rows,), optional
         True outcomes; needed with rows.
     sample_weight : array of shape (n_rows,), optional
         Sampling weights; the interval uses the effective number of rows of each group.
@@ -107,9 +107,9 @@ def false_positive_rate_difference(
     ----------
     y_pred : array of shape (n_rows,) or GroupCounts
         Decisions (0/1, booleans, or any two values with `pos_label`), or counts of them.
-    sensitive_features : array of shape (n_rows,) or (n_rows, k), frame or mapping
+    sensitive_features : array of shape (n_rows,) or (n_rows, k), frame or mapping, optional
         Needed with rows. Several features define groups by their combinations.
-    y_true : array of shape (n_rows,)
+    y_true : array of shape (n_rows,), optional
         True outcomes; needed with rows.
     sample_weight : array of shape (n_rows,), optional
         Sampling weights; the interval uses the effective number of rows of each group.
@@ -181,9 +181,9 @@ def accuracy_difference(
     ----------
     y_pred : array of shape (n_rows,) or GroupCounts
         Decisions (0/1, booleans, or any two values with `pos_label`), or counts of them.
-    sensitive_features : array of shape (n_rows,) or (n_rows, k), frame or mapping
+    sensitive_features : array of shape (n_rows,) or (n_rows, k), frame or mapping, optional
         Needed with rows. Several features define groups by their combinations.
-    y_true : array of shape (n_rows,)
+    y_true : array of shape (n_rows,), optional
         True outcomes; needed with rows.
     sample_weight : array of shape (n_rows,), optional
         Sampling weights; the interval uses the effective number of rows of each group.
@@ -255,9 +255,9 @@ def equalized_odds_difference(
     ----------
     y_pred : array of shape (n_rows,) or GroupCounts
         Decisions (0/1, booleans, or any two values with `pos_label`), or counts of them.
-    sensitive_features : array of shape (n_rows,) or (n_rows, k), frame or mapping
+    sensitive_features : array of shape (n_rows,) or (n_rows, k), frame or mapping, optional
         Needed with rows. Several features define groups by their combinations.
-    y_true : array of shape (n_rows,)
+    y_true : array of shape (n_rows,), optional
         True outcomes; needed with rows.
     sample_weight : array of shape (n_rows,), optional
         Sampling weights; the interval uses the effective number of rows of each group.

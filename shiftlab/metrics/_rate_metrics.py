@@ -62,7 +62,7 @@ def selection_rate(
     ----------
     y_pred : array of shape (n_rows,) or GroupCounts
         Decisions (0/1, booleans, or any two values with `pos_label`), or counts of them.
-    sensitive_features : array of shape (n_rows,) or (n_rows, k), frame or mapping
+    sensitive_features : array of shape (n_rows,) or (n_rows, k), frame or mapping, optional
         Needed with rows. Several features define groups by their combinations.
     sample_weight : array of shape (n_rows,), optional
         Sampling weights; the interval uses the effective number of rows.
@@ -112,9 +112,9 @@ def true_positive_rate(
     ----------
     y_pred : array of shape (n_rows,) or GroupCounts
         Decisions (0/1, booleans, or any two values with `pos_label`), or counts of them.
-    sensitive_features : array of shape (n_rows,) or (n_rows, k), frame or mapping
+    sensitive_features : array of shape (n_rows,) or (n_rows, k), frame or mapping, optional
         Needed with rows. Several features define groups by their combinations.
-    y_true : array of shape (n_rows,)
+    y_true : array of shape (n_rows,), optional
         True outcomes; needed with rows.
     sample_weight : array of shape (n_rows,), optional
         Sampling weights; the interval uses the effective number of rows.
@@ -164,9 +164,9 @@ def false_positive_rate(
     ----------
     y_pred : array of shape (n_rows,) or GroupCounts
         Decisions (0/1, booleans, or any two values with `pos_label`), or counts of them.
-    sensitive_features : array of shape (n_rows,) or (n_rows, k), frame or mapping
+    sensitive_features : array of shape (n_rows,) or (n_rows, k), frame or mapping, optional
         Needed with rows. Several features define groups by their combinations.
-    y_true : array of shape (n_rows,)
+    y_true : array of shape (n_rows,), optional
         True outcomes; needed with rows.
     sample_weight : array of shape (n_rows,), optional
         Sampling weights; the interval uses the effective number of rows.
@@ -216,9 +216,9 @@ def accuracy(
     ----------
     y_pred : array of shape (n_rows,) or GroupCounts
         Decisions (0/1, booleans, or any two values with `pos_label`), or counts of them.
-    sensitive_features : array of shape (n_rows,) or (n_rows, k), frame or mapping
+    sensitive_features : array of shape (n_rows,) or (n_rows, k), frame or mapping, optional
         Needed with rows. Several features define groups by their combinations.
-    y_true : array of shape (n_rows,)
+    y_true : array of shape (n_rows,), optional
         True outcomes; needed with rows.
     sample_weight : array of shape (n_rows,), optional
         Sampling weights; the interval uses the effective number of rows.
@@ -268,9 +268,9 @@ def precision(
     ----------
     y_pred : array of shape (n_rows,) or GroupCounts
         Decisions (0/1, booleans, or any two values with `pos_label`), or counts of them.
-    sensitive_features : array of shape (n_rows,) or (n_rows, k), frame or mapping
+    sensitive_features : array of shape (n_rows,) or (n_rows, k), frame or mapping, optional
         Needed with rows. Several features define groups by their combinations.
-    y_true : array of shape (n_rows,)
+    y_true : array of shape (n_rows,), optional
         True outcomes; needed with rows.
     sample_weight : array of shape (n_rows,), optional
         Sampling weights; the interval uses the effective number of rows.

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from shiftlab._core.random import RandomState, as_generator
+from shiftlab._core.validation import check_integer
 from shiftlab.exceptions import InputError
 from shiftlab.simulation._functions import Constant, Function, Values, number_column
 from shiftlab.simulation._spec import check_number
@@ -121,6 +122,10 @@ class GaussianProcess(Function):
     n_features : int, default 128
         Number of cosines.
 
+    References
+    ----------
+    .. [1] Rahimi and Recht (2007), "Random features for large-scale kernel machines", NeurIPS.
+
     Examples
     --------
     >>> import numpy as np
@@ -128,10 +133,6 @@ class GaussianProcess(Function):
     >>> values = {"A": np.linspace(0, 1, 3)}
     >>> bool((f(values) == f(values)).all())
     True
-
-    References
-    ----------
-    .. [1] Rahimi and Recht (2007), "Random features for large-scale kernel machines", NeurIPS.
     """
 
     inputs: tuple[str, ...]
@@ -182,8 +183,10 @@ class Branch(Function):
         Variable to split on.
     at : float
         Threshold.
-    below, above : Function or float
-        What is returned; nest branches for a deeper tree.
+    below : Function or float, default 0.0
+        What is returned up to the threshold; nest branches for a deeper tree.
+    above : Function or float, default 1.0
+        What is returned above it.
 
     Examples
     --------
@@ -274,11 +277,19 @@ def random_tree(
     Function
         Nested `Branch` objects.
 
+    Raises
+    ------
+    InputError
+        If there is no variable to split on, or `depth` is no integer of at least 0.
+
     Examples
     --------
     >>> random_tree(["A"], depth=1, random_state=0)
     Branch(on='A', at=..., below=Constant(...), above=Constant(...))
     """
+    check_integer(depth, "depth", minimum=0)
+    if len(inputs) == 0:
+        raise InputError("inputs must name at least one variable to split on.")
     rng = as_generator(random_state)
     if depth == 0:
         return Constant(float(scale * rng.standard_normal()))

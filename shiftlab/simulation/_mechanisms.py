@@ -246,7 +246,7 @@ class CustomMechanism(Mechanism):
     ----------
     function : callable
         ``function(values, noise)`` with a mapping of the parents' columns and the noise column.
-    inputs : sequence of str
+    inputs : sequence of str, default ()
         Parents.
     inverse : callable, optional
         ``inverse(values, observed)`` returns the noise; without it the mechanism counts as not

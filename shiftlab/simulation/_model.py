@@ -51,6 +51,10 @@ class StructuralModel(Spec):
         If a parent or a shifted variable does not exist, the graph has a cycle, or a shift does
         not fit its mechanism.
 
+    References
+    ----------
+    .. [1] Pearl (2009), "Causality", chapter 7.
+
     Examples
     --------
     >>> from shiftlab.simulation import Gaussian, Linear, MeanShift, Node, StructuralModel
@@ -69,10 +73,6 @@ class StructuralModel(Spec):
     (200, 3)
     >>> StructuralModel.from_json(model.to_json()) == model
     True
-
-    References
-    ----------
-    .. [1] Pearl (2009), "Causality", chapter 7.
     """
 
     nodes: Mapping[str, Node]

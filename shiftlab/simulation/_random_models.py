@@ -64,15 +64,15 @@ def random_dag(
     InputError
         If an argument is out of range.
 
+    References
+    ----------
+    .. [1] Barabasi and Albert (1999), "Emergence of scaling in random networks", Science 286.
+
     Examples
     --------
     >>> graph = random_dag(5, random_state=0)
     >>> sorted(graph)
     ['X0', 'X1', 'X2', 'X3', 'X4']
-
-    References
-    ----------
-    .. [1] Barabasi and Albert (1999), "Emergence of scaling in random networks", Science 286.
     """
     n_nodes = check_integer(n_nodes, "n_nodes")
     check_number(expected_degree, "expected_degree", minimum=0)
@@ -127,7 +127,7 @@ def random_model(
         One is drawn for each variable.
     change_probability : float, default 0.5
         Probability that a variable changes at all.
-    changes : sequence of {"coefficient", "mean", "noise_scale"}
+    changes : sequence of {"coefficient", "mean", "noise_scale"}, default all three
         What changes: coefficients (standard deviation 0.6; a linear term is added where a function
         has no coefficients), mean (1.0), logarithm of the noise scale (0.4).
     random_state : int, SeedSequence, Generator or None
@@ -142,17 +142,17 @@ def random_model(
     InputError
         If the graph has a cycle or an option does not exist.
 
-    Examples
-    --------
-    >>> model = random_model(4, environments=10, shapes=["tanh", "sinc"], random_state=1)
-    >>> model.sample(50, random_state=0).frame.shape
-    (500, 5)
-
     References
     ----------
     .. [1] Huang, Zhang, Zhang, Ramsey, Sanchez-Romero, Glymour and Schoelkopf (2020), "Causal
        discovery from heterogeneous/nonstationary data", JMLR 21(89): simulations of this kind.
     .. [2] Reisach, Seiler and Weichwald (2021), "Beware of the simulated DAG!", NeurIPS.
+
+    Examples
+    --------
+    >>> model = random_model(4, environments=10, shapes=["tanh", "sinc"], random_state=1)
+    >>> model.sample(50, random_state=0).frame.shape
+    (500, 5)
     """
     times, smooth = _check_times(environments)
     _check_options(shapes, noises, change_probability, changes)

@@ -100,6 +100,11 @@ def random_directions(
     ndarray of shape (n_features, n_projections)
         Unit vectors in columns.
 
+    Raises
+    ------
+    InputError
+        If a number is not a positive integer, or the seed is none.
+
     Examples
     --------
     >>> from shiftlab.transport import random_directions

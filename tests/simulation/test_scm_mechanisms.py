@@ -177,6 +177,12 @@ def test_random_trees_are_piecewise_constant():
     assert 2 <= np.unique(values).size <= 8
 
 
+@pytest.mark.parametrize(("inputs", "depth", "what"), [([], 1, "inputs"), (["A"], -1, "depth")])
+def test_random_trees_need_variables_and_a_depth(inputs, depth, what):
+    with pytest.raises(InputError, match=what):
+        random_tree(inputs, depth=depth, random_state=0)
+
+
 @pytest.mark.parametrize("score", [-2.0, 0.0, 0.7])
 @pytest.mark.parametrize(
     ("noise", "cdf"), [(Logistic(), stats.logistic.cdf), (Gaussian(), stats.norm.cdf)]

@@ -224,8 +224,8 @@ def _as_numpy_numbers(x: Any, name: str) -> np.ndarray:
             array = array.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise InputError(
-                f"{name} must hold numbers, found other objects. Code categories as integers, "
-                "or read the table with shiftlab.kernels.kernel_for."
+                f"{name} must hold numbers, found other objects. Encode categories first: as "
+                "integers for a delta kernel, as indicator columns for a distance."
             ) from error
     return array
 

@@ -30,15 +30,9 @@ _MAX_RANGE = 1 << 16
 
 def read_features(sensitive_features: Any, n_rows: int) -> list[Labels]:
     """Read sensitive features as labels with codes of the smallest integer type."""
-    if isinstance(sensitive_features, Labels):
-        sensitive_features = [sensitive_features]
-    if _all_labels(sensitive_features):
-        labels = list(sensitive_features)
-    else:
-        labels = (
-            _read_fast(sensitive_features, "sensitive_features")
-            or (check_sensitive_features(sensitive_features, n_rows=n_rows)[0])
-        )
+    labels = _read_fast(sensitive_features, "sensitive_features")
+    if labels is None:
+        labels = check_sensitive_features(sensitive_features, n_rows=n_rows)[0]
     _check_names([label.name for label in labels])
     for label in labels:
         check_length(label.codes, n_rows, f"sensitive_features: {label.name!r}")
@@ -47,15 +41,11 @@ def read_features(sensitive_features: Any, n_rows: int) -> list[Labels]:
 
 def read_environment(environment: Any, n_rows: int) -> Labels:
     """Read the environment of each row; its labelling is called "environment"."""
-    if isinstance(environment, Labels):
-        labels = environment
+    fast = _read_fast(environment, "environment")
+    if fast is not None and len(fast) == 1:
+        labels = fast[0]
     else:
-        fast = _read_fast(environment, "environment")
-        labels = (
-            fast[0]
-            if fast is not None and len(fast) == 1
-            else check_environment(environment, n_rows=n_rows, minimum=1)[0]
-        )
+        labels = check_environment(environment, n_rows=n_rows, minimum=1)[0]
     check_length(labels.codes, n_rows, "environment")
     return Labels("environment", labels.codes, labels.categories)
 
@@ -131,14 +121,6 @@ def _count_blocks(
             tables[1] += np.bincount(code, weights=part, minlength=n_cells)
             tables[2] += np.bincount(code, weights=part**2, minlength=n_cells)
     return tables
-
-
-def _all_labels(values: Any) -> bool:
-    return (
-        isinstance(values, (list, tuple))
-        and len(values) > 0
-        and all(isinstance(value, Labels) for value in values)
-    )
 
 
 def _check_names(names: Sequence[str]) -> None:

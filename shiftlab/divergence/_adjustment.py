@@ -35,13 +35,13 @@ def adjust_pvalues(pvalues: np.ndarray, correction: str) -> np.ndarray:
     if correction == "bonferroni":
         adjusted[tested] = np.minimum(values * n, 1.0)
         return adjusted
-    order = np.argsort(values, kind="stable")
-    rank = np.arange(1, n + 1)
     if correction == "bh":
-        steps = np.minimum.accumulate((values[order] * n / rank)[::-1])[::-1]
-    else:
-        steps = np.maximum.accumulate(values[order] * (n - rank + 1))
-    result = np.empty(n)
-    result[order] = np.minimum(steps, 1.0)
-    adjusted[tested] = result
+        from scipy.stats import false_discovery_control
+
+        adjusted[tested] = false_discovery_control(values)
+        return adjusted
+    order = np.argsort(values, kind="stable")
+    steps = np.maximum.accumulate(values[order] * np.arange(n, 0, -1))
+    values[order] = np.minimum(steps, 1.0)
+    adjusted[tested] = values
     return adjusted

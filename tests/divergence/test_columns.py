@@ -117,7 +117,9 @@ def test_adjusted_pvalues(correction, rng):
     adjusted = adjust_pvalues(np.append(p, np.nan), correction)
     assert np.isnan(adjusted[-1])
     if correction == "bh":
-        assert adjusted[:-1] == pytest.approx(stats.false_discovery_control(p))
+        # The smallest level at which the step-up rule of Benjamini and Hochberg rejects each test.
+        levels = [min(min(1, 50 * q / (p <= q).sum()) for q in p[p >= own]) for own in p]
+        assert adjusted[:-1] == pytest.approx(levels)
     elif correction == "holm":
         steps = np.maximum.accumulate(np.minimum(order * (50 - np.arange(50)), 1))
         assert np.sort(adjusted[:-1]) == pytest.approx(steps)

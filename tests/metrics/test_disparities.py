@@ -234,7 +234,7 @@ def check_coverage(rates, sizes, n_draws, seed):
 
 @pytest.mark.parametrize(("rates", "sizes"), SETTINGS)
 def test_simultaneous_intervals_cover_sample(rates, sizes):
-    check_coverage(rates, sizes, 60, 11)
+    check_coverage(rates, sizes, 40, 11)
 
 
 @pytest.mark.slow

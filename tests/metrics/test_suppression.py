@@ -147,11 +147,11 @@ def test_many_groups_and_environments_take_little_time():
     import time
 
     rng = np.random.default_rng(0)
-    n = 20_000
+    n = 10_000
     features = {"a": rng.integers(0, 6, n), "b": rng.geometric(0.4, n).clip(max=8)}
-    environment = rng.integers(0, 20, n)
+    environment = rng.integers(0, 10, n)
     start = time.process_time()
     result = group_fairness(rng.integers(0, 2, n), features, environment=environment)
-    assert time.process_time() - start < 10
+    assert time.process_time() - start < 5
     assert result.groups["suppressed"].any()
-    assert len(result.groups) > 700
+    assert len(result.groups) > 400

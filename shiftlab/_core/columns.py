@@ -15,16 +15,19 @@ __all__ = [
     "ColumnKind",
     "as_float",
     "beyond_exact",
+    "check_range",
     "encode_labels",
+    "plain_name",
     "read_array",
     "read_whole_labels",
-    "refuse_infinite",
 ]
 
 ColumnKind: TypeAlias = Literal["numeric", "datetime", "categorical", "boolean"]
 NUMBER_KINDS = ("numeric", "datetime")
 #: From here on float64 no longer tells neighbouring whole numbers apart.
 EXACT_LIMIT = 2**53
+#: Sums of squares and of their squares stay finite up to here, and above zero down to its inverse.
+LARGEST = 1e60
 DURATION_NOTE = "durations, read as days"
 
 
@@ -126,7 +129,7 @@ def encode_labels(values: np.ndarray, name: str) -> tuple[np.ndarray, tuple[Any,
             f"{name} holds values that cannot be labels (lists or dictionaries, for instance); "
             "use strings, numbers or booleans."
         ) from error
-    labels = [value.item() if isinstance(value, np.generic) else value for value in uniques]
+    labels = [_plain_label(value) for value in uniques]
     try:
         order = sorted(range(len(labels)), key=labels.__getitem__)
     except TypeError:
@@ -135,6 +138,16 @@ def encode_labels(values: np.ndarray, name: str) -> tuple[np.ndarray, tuple[Any,
     rank[order] = np.arange(len(labels), dtype=np.int32)
     rank[-1] = -1
     return rank[codes], tuple(labels[i] for i in order)
+
+
+def _plain_label(value: Any) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
+    return plain_name(value) if isinstance(value, str) else value
+
+
+def plain_name(name: object) -> str:
+    """Return a name as text that can be written to a file: lone surrogates are spelt out."""
+    return str(name).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def read_array(key: str, values: np.ndarray, name: str) -> Column:
@@ -165,7 +178,7 @@ def read_array(key: str, values: np.ndarray, name: str) -> Column:
         numbers = values.astype(np.float64)
         if kind in "iu" and beyond_exact(numbers):
             return read_whole_labels(key, values.astype(object), name)
-        refuse_infinite(numbers, key, name)
+        check_range(numbers, key, name)
         return Column(key, "numeric", numbers, integral=kind in "iu")
     if kind == "M":
         stamps = values.astype("datetime64[us]")
@@ -191,13 +204,31 @@ def read_whole_labels(key: str, values: np.ndarray, name: str) -> Column:
     )
 
 
-def refuse_infinite(values: np.ndarray, key: str, name: str) -> None:
-    """Raise `InputError` if a number is infinite."""
-    infinite = int(np.isinf(values).sum())
+def check_range(values: np.ndarray, key: str, name: str) -> None:
+    """Refuse infinite numbers, and numbers whose squares a float64 cannot hold.
+
+    Raises
+    ------
+    InputError
+        If there are any.
+    """
+    size = np.abs(values)
+    infinite = int(np.isinf(size).sum())
     if infinite:
         raise InputError(
             f"Column {key!r} of {name} has {infinite} infinite value(s). "
             "Replace them by a finite bound or by a missing cell."
+        )
+    too_large = int((size > LARGEST).sum())
+    if too_large:
+        raise InputError(
+            f"Column {key!r} of {name} has {too_large} value(s) beyond {LARGEST:g}. "
+            "If they stand for something missing, leave the cells empty; otherwise rescale."
+        )
+    if 0 < np.max(size, where=~np.isnan(size), initial=0.0) < 1 / LARGEST:
+        raise InputError(
+            f"Column {key!r} of {name} has no value beyond {1 / LARGEST:g}, so that squares "
+            "vanish; rescale it, for instance by a logarithm."
         )
 
 
@@ -235,7 +266,7 @@ def _read_numbers(key: str, codes: np.ndarray, categories: tuple[Any, ...], name
     whole = all(isinstance(label, int) for label in categories)
     if whole and beyond_exact(numbers):
         return read_whole_labels(key, np.array([*categories, None], dtype=object)[codes], name)
-    refuse_infinite(numbers, key, name)
+    check_range(numbers, key, name)
     return Column(key, "numeric", numbers[codes], integral=whole)
 
 

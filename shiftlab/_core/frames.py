@@ -16,10 +16,11 @@ from shiftlab._core.columns import (
     ColumnKind,
     as_float,
     beyond_exact,
+    check_range,
     encode_labels,
+    plain_name,
     read_array,
     read_whole_labels,
-    refuse_infinite,
 )
 from shiftlab._core.names import join_names, missing_column_message
 from shiftlab.exceptions import ColumnNotFoundError, InputError
@@ -114,7 +115,7 @@ def as_table(data: Any, *, name: str = "X", columns: Sequence[str] | None = None
     if isinstance(data, Table):
         return data
     if isinstance(data, Mapping):
-        named = {str(key): _cells(value) for key, value in data.items()}
+        named = {plain_name(key): _cells(value) for key, value in data.items()}
         _check_columns(named, name)
     elif _is_series(data):
         return _read_frame(_series_frame(data, columns), name)
@@ -160,7 +161,7 @@ def _read_frame(data: Any, name: str) -> Table:
     frame = data if isinstance(data, nw.DataFrame) else nw.from_native(data, eager_only=True)
     # By position: a column of pandas may be called 0 or None, which looks nothing up.
     columns = tuple(
-        _read_series(str(key), series, name)
+        _read_series(plain_name(key), series, name)
         for key, series in zip(frame.columns, frame.iter_columns(), strict=True)
     )
     return _finish(columns, len(frame), name)
@@ -189,7 +190,7 @@ def _read_numeric(key: str, series: Any, name: str) -> Column:
     values = _as_floats(series.cast(nw.Float64))
     if integral and beyond_exact(values):
         return read_whole_labels(key, _objects(series.to_list()), name)
-    refuse_infinite(values, key, name)
+    check_range(values, key, name)
     return Column(key, "numeric", values, integral=integral)
 
 
@@ -244,7 +245,11 @@ def _name_array(data: Any, name: str, columns: Sequence[str] | None) -> dict[str
         raise InputError(
             f"{name} must be a table (rows by columns), found an array with shape {array.shape}."
         )
-    names = [f"x{i}" for i in range(array.shape[1])] if columns is None else list(map(str, columns))
+    names = (
+        [f"x{i}" for i in range(array.shape[1])]
+        if columns is None
+        else list(map(plain_name, columns))
+    )
     if len(names) != array.shape[1]:
         raise InputError(f"{name} has {array.shape[1]} columns, but {len(names)} names were given.")
     repeated = _repeated(names)
@@ -289,7 +294,7 @@ def _with_kind(column: Column, kind: ColumnKind | None) -> Column:
     if kind == "numeric" and all(isinstance(c, (int, float)) for c in column.categories):
         lookup = np.array([*map(as_float, column.categories), np.nan])
         values = column.values if column.is_number else lookup[column.values]
-        refuse_infinite(values, column.name, "the table")
+        check_range(values, column.name, "the table")
         return replace(column, kind="numeric", values=values, categories=())
     raise InputError(
         f"Column {column.name!r} is {column.kind} and cannot be read as {kind}: "

@@ -26,7 +26,9 @@ def missing_column_message(name: object, available: Sequence[str], argument: str
 
 
 def plot_text(name: object, limit: int = 32) -> str:
-    """Make a name fit for a figure: one line, not too long, no mathematical typesetting."""
-    text = " ".join(str(name).split())
+    """Make a name fit for a figure: one line, not too long, printable, no mathematics."""
+    text = "".join(mark if mark.isprintable() or mark.isspace() else "�" for mark in str(name))
+    text = " ".join(text.split()) or "(empty)"
     text = text if len(text) <= limit else text[: limit - 1] + "…"
-    return text.replace("$", r"\$")
+    # matplotlib leaves labels that start with an underscore out of a legend.
+    return (" " + text if text.startswith("_") else text).replace("$", r"\$")

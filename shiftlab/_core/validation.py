@@ -63,15 +63,17 @@ class Labels:
         return len(self.categories)
 
     def index(self, label: Any, argument: str = "reference") -> int:
-        """Return the code of a label; text is accepted for a number ("2011" for 2011).
+        """Return the code of a label; text is accepted for a number, a date for its text.
 
         Raises
         ------
         InputError
             If no category has that label.
         """
+        text = label.isoformat() if hasattr(label, "isoformat") else str(label)
+        known = (text, text.removesuffix("T00:00:00"))
         for i, category in enumerate(self.categories):
-            if category == label or str(category) == str(label):
+            if category == label or str(category) in known:
                 return i
         raise InputError(
             f"{argument}: {self.name!r} has no label {label!r}. "

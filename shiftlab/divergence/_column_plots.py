@@ -62,7 +62,9 @@ def _most_shifted(result: "ColumnShifts", top: int) -> list[tuple["ColumnSummary
 
 def _draw_panel(ax: "Axes", result: "ColumnShifts", summary: "ColumnSummary", test: str) -> None:
     records = result.records
-    mine = (records["column"] == summary.name) & (records["test"] == test)
+    # One by one: NumPy takes a name as an array of text, which loses NULs at its end.
+    mine = np.array([name == summary.name for name in records["column"]])
+    mine &= records["test"] == test
     place = {label: i for i, label in enumerate(result.environments)}
     codes = [place[label] for label in records["environment"][mine]][:MOST_ENVIRONMENTS]
     shifted = dict(zip(codes, records["shifted"][mine], strict=False))

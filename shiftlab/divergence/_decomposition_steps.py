@@ -87,7 +87,8 @@ def deal_groups(
         if len(rows) < MIN_ROWS:
             raise DegenerateDataError(
                 f"{'environment' if home is None else 'reference'}: {len(rows)} rows with a known "
-                f"outcome to train the home model on, at least {MIN_ROWS} are needed."
+                f"outcome to train the home model on, at least {MIN_ROWS} are needed. Give more "
+                "rows, join small environments, or leave the outcome out."
             )
         rows = np.random.default_rng(child).permutation(rows)
         groups.append(Group(group, rows, np.arange(len(rows)) % n_folds))

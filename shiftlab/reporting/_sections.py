@@ -1,6 +1,7 @@
 """Parts of a report: plain data for the JSON, sentences for the summary, figures."""
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import StringIO
@@ -62,7 +63,9 @@ def figure_to_svg(draw: Callable[[], "Figure | Axes"]) -> str:
         "axes.spines.top": False,
         "axes.spines.right": False,
     }
-    with mpl.rc_context(settings):
+    with mpl.rc_context(settings), warnings.catch_warnings():
+        # The text is set by the reader's fonts, not by those that matplotlib knows.
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)
         figure: Any = draw().figure
         stream = StringIO()
         try:

@@ -243,3 +243,18 @@ def test_series_are_tables_of_one_column():
     assert as_table(pd.Series([1.0, 2.0])).names == ("x0",)
     polars = pytest.importorskip("polars")
     assert as_table(polars.Series("a", [1.0])).names == ("a",)
+
+
+@pytest.mark.parametrize(("factor", "message"), [(1e300, "beyond 1e"), (1e-300, "rescale")])
+def test_numbers_that_overflow_when_squared_are_refused(factor, message):
+    with pytest.raises(InputError, match=message):
+        as_table({"x": np.array([1.0, np.nan, 2.0]) * factor})
+    assert as_table({"x": np.array([0.0, 1e-300, 1.0])}).numbers().shape == (3, 1)
+
+
+def test_text_that_no_file_can_hold_is_spelt_out():
+    values = pd.Series(["a\ud800", "b"], dtype=object)
+    frame = pd.DataFrame({0: values}).set_axis(pd.Index(["k\udcff"], dtype=object), axis=1)
+    (column,) = as_table(frame)
+    assert column.name == "k\\udcff"
+    assert column.categories == ("a\\ud800", "b")

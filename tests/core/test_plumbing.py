@@ -153,3 +153,19 @@ def test_integer_seeds_fit_into_31_bits_and_differ():
     seeds = [integer_seed(seed) for seed in spawn_seeds(0, 200)]
     assert len(set(seeds)) == 200
     assert all(0 <= seed < 2**31 for seed in seeds)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("two\nlines", "two lines"),
+        ("_hidden", " _hidden"),
+        ("", "(empty)"),
+        (" \t", "(empty)"),
+        ("a\0b\x1b\u202e", "a�b��"),
+        ("$x$", r"\$x\$"),
+        ("x" * 100, "x" * 31 + "…"),
+    ],
+)
+def test_names_in_figures_are_legible(name, text):
+    assert plot_text(name) == text

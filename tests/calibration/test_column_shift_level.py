@@ -34,26 +34,55 @@ def two_counts(values, n):
     return counts
 
 
-def lowest_level(n, m):
-    """Few levels can be attained exactly with 30 against 30 rows: 0.0346 is the next below 0.05.
+def ks_statistic(first, second):
+    shares = [np.cumsum(x, axis=1) / x.sum(axis=1, keepdims=True) for x in (first, second)]
+    return np.abs(shares[0] - shares[1]).max(axis=1)
 
-    That is the value of scipy's exact Kolmogorov-Smirnov test too; ties make the steps coarser.
+
+def chi_square_statistic(first, second):
+    expected = (first + second) * (first.sum(axis=1) / (first + second).sum(axis=1))[:, None]
+    return ((first - expected) ** 2 / np.where(expected > 0, expected, 1.0)).sum(axis=1)
+
+
+def attainable_level(counts, other, statistic, n_tables=150, n_draws=4000):
+    """Mean and standard error of the largest level up to 0.05 that a permutation test can have.
+
+    With 30 against 30 rows the statistic takes few values: that of Kolmogorov and Smirnov has
+    0.0346 without ties (scipy's exact test as well) and other levels with ties.
     """
-    return 0.02 if n == m == 30 else 0.03
+    rng = np.random.default_rng(0)
+    levels = []
+    for first, second in zip(counts[:n_tables], other[:n_tables], strict=True):
+        pooled = first + second
+        drawn = rng.multivariate_hypergeometric(pooled, first.sum(), size=n_draws)
+        values = np.round(statistic(drawn, pooled - drawn), 9)
+        tail = np.cumsum(np.unique(values, return_counts=True)[1][::-1]) / n_draws
+        levels.append(tail[tail <= 0.05].max(initial=0.0))
+    return np.mean(levels), np.std(levels) / np.sqrt(n_tables)
+
+
+def check_level(p, counts, other, statistic):
+    """Within the goal of 0.03 to 0.07, or what few rows permit, up to the error of the nulls."""
+    low, high = 0.03, 0.07
+    if max(counts[0].sum(), other[0].sum()) <= 50:
+        level, error = attainable_level(counts, other, statistic)
+        low = min(low, level - 3.3 * np.hypot(error, np.sqrt(level * (1 - level) / len(p))))
+        high = 0.05 + 3.3 * np.sqrt(0.05 * 0.95 / len(p))
+    assert low <= np.mean(p <= 0.05) <= high
 
 
 def ks_null(sampler, n, m, repeats, seed):
     rng = np.random.default_rng(seed)
     blocks = [100] * (repeats // 100)
-    return np.concatenate(
-        [ks_pvalues(*two_counts(SAMPLERS[sampler](rng, (size, n + m)), n)) for size in blocks]
-    )
+    counts = [two_counts(SAMPLERS[sampler](rng, (size, n + m)), n) for size in blocks]
+    first, second = np.concatenate(counts, axis=1)
+    return ks_pvalues(first, second), first, second
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize(("n", "m"), [(30, 300)])
 def test_ks_level_sample(sampler, n, m):
-    p = ks_null(sampler, n, m, 400, seed=1)
+    p, *_ = ks_null(sampler, n, m, 400, seed=1)
     # 99.9 % binomial band below; exact tests may be conservative on few values.
     assert np.mean(p <= 0.05) <= 0.092
     assert np.mean(p <= 0.01) <= 0.035
@@ -66,8 +95,8 @@ def test_ks_level_sample(sampler, n, m):
     ("n", "m"), [(30, 30), (30, 1000), (200, 300), (1000, 1000), (10_000, 1000)]
 )
 def test_ks_level(sampler, n, m):
-    p = ks_null(sampler, n, m, 2000, seed=2)
-    assert lowest_level(n, m) <= np.mean(p <= 0.05) <= 0.07
+    p, first, second = ks_null(sampler, n, m, 2000, seed=2)
+    check_level(p, first, second, ks_statistic)
     assert np.mean(p <= 0.01) <= 0.017
 
 
@@ -75,12 +104,13 @@ def chi_square_null(n_categories, n, m, repeats, seed):
     rng = np.random.default_rng(seed)
     share = rng.dirichlet(np.ones(n_categories))
     counts = rng.multinomial(n, share, repeats), rng.multinomial(m, share, repeats)
-    return chi_square_pvalues(*group_rare_cells(*counts))
+    first, second = group_rare_cells(*counts)
+    return chi_square_pvalues(first, second), first, second
 
 
 @pytest.mark.parametrize("n_categories", [3, 50, 800])
 def test_chi_square_level_sample(n_categories):
-    p = chi_square_null(n_categories, 30, 600, 400, seed=3)
+    p, *_ = chi_square_null(n_categories, 30, 600, 400, seed=3)
     assert 0.01 <= np.mean(p <= 0.05) <= 0.092
 
 
@@ -88,8 +118,8 @@ def test_chi_square_level_sample(n_categories):
 @pytest.mark.parametrize("n_categories", [3, 10, 50, 800])
 @pytest.mark.parametrize(("n", "m"), [(30, 30), (30, 1000), (1000, 1000), (10_000, 50_000)])
 def test_chi_square_level(n_categories, n, m):
-    p = chi_square_null(n_categories, n, m, 2000, seed=4)
-    assert lowest_level(n, m) <= np.mean(p <= 0.05) <= 0.07
+    p, first, second = chi_square_null(n_categories, n, m, 2000, seed=4)
+    check_level(p, first, second, chi_square_statistic)
 
 
 def false_alarms(correction, repeats, seed):
@@ -191,23 +221,28 @@ def distance_level(metric, null, repeats, seed, monkeypatch):
         }
         result = environment_distances(table, site, metric=metric, random_state=i)
         pvalues.append(result.pvalues[upper])
-    return np.mean(np.array(pvalues) <= 0.05, axis=0)
+    return np.array(pvalues) <= 0.05
 
 
 @pytest.mark.parametrize("null", ["pairwise", "pooled"])
 @pytest.mark.parametrize("metric", ["wasserstein", "total_variation", "mmd", "energy"])
 def test_distance_level_sample(metric, null, monkeypatch):
-    level = distance_level(metric, null, 20, 11, monkeypatch)
-    assert level.mean() <= 0.15
+    rejected = distance_level(metric, null, 20, 11, monkeypatch)
+    assert rejected.mean() <= 0.15
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("null", ["pairwise", "pooled"])
 @pytest.mark.parametrize("metric", ["wasserstein", "total_variation", "mmd", "energy"])
 def test_distance_level(metric, null, monkeypatch):
-    level = distance_level(metric, null, 334, 12, monkeypatch)
-    # 334 tables give 2,004 pairs; the smallest environments have 24 rows.
-    assert 0.025 <= level.mean() <= 0.075
+    rejected = distance_level(metric, null, 334, 12, monkeypatch)
+    # The pairs of a table share rows, so tables, not pairs, give the error of the mean.
+    error = 3.3 * rejected.mean(axis=1).std() / np.sqrt(len(rejected))
+    assert 0.03 - error <= rejected.mean() <= 0.07 + error
+    # The smallest environments have 24 rows; each pair by itself, 99.95 % on either side.
+    low, high = stats.binom.ppf([0.0005, 0.9995], 334, [0.03, 0.07]) / 334
+    assert low <= rejected.mean(axis=0).min()
+    assert rejected.mean(axis=0).max() <= high
 
 
 def level_with_missing_cells(metric, null, repeats, seed, monkeypatch):

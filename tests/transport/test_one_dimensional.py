@@ -73,13 +73,16 @@ def test_torch_agrees_with_numpy(rng, p, weighted):
 @pytest.mark.parametrize(
     ("x", "y", "options", "message"),
     [
-        ([np.nan], [1.0], {}, "x has missing"),
-        ([1.0], [], {}, "y is empty"),
-        (["a"], [1.0], {}, "x must hold numbers"),
-        (np.ones((2, 2)), np.ones((2, 3)), {}, "same columns"),
-        (np.ones((2, 2, 1)), np.ones(2), {}, "shape"),
+        ([np.nan], [1.0], {}, "x has 1 missing"),
+        ([1.0], [], {}, "y needs at least one row"),
+        (["a"], [1.0], {}, "x must hold real numbers"),
+        (np.ones((2, 2)), np.ones((2, 3)), {}, "same variables"),
+        (np.ones((2, 2, 1)), np.ones(2), {}, "x must be a matrix"),
         ([1.0], [1.0], {"p": 0.5}, "p must be"),
-        ([1.0], [1.0], {"x_weights": [-1.0]}, "x_weights must be finite"),
+        ([1.0], [1.0], {"x_weights": [-1.0]}, "x_weights has 1 negative"),
+        ([1.0], [1.0], {"x_weights": [np.inf]}, "x_weights has missing or infinite"),
+        ([1.0], [1.0], {"x_weights": [0.0]}, "x_weights sums to 0"),
+        ([1.0], [1.0], {"x_weights": [[1.0]]}, "x_weights must be one-dimensional"),
         ([1.0], [1.0], {"y_weights": [1.0, 1.0]}, "y_weights has 2"),
     ],
 )

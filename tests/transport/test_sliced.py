@@ -50,5 +50,5 @@ def test_torch_agrees_with_numpy(rng):
 
 def test_mixed_libraries_are_refused(rng):
     torch = pytest.importorskip("torch")
-    with pytest.raises(InputError, match="both be torch"):
+    with pytest.raises(InputError, match="different libraries: numpy, torch"):
         sliced_wasserstein(torch.ones(3, 2), np.ones((3, 2)))

@@ -1,7 +1,10 @@
 """Tables from files: CSV (plain or compressed) and Parquet, with errors a person can act on."""
 
 import hashlib
+import lzma
 import warnings
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,7 +52,11 @@ def read_table(
         For Parquet without pyarrow.
     """
     path = Path(path)
-    if not path.exists():
+    try:
+        exists = path.exists()
+    except (OSError, ValueError) as error:  # too long, or with a NUL
+        raise InputError(f"'{str(path)[:80]}' cannot be the name of a file.") from error
+    if not exists:
         raise InputError(f"There is no file '{path}'.{_similar_files(path)}")
     if path.is_dir():
         raise InputError(f"'{path}' is a folder; name a CSV or Parquet file.")
@@ -84,16 +91,23 @@ def _read_parquet(path: Path) -> "pd.DataFrame":
     import pandas as pd
 
     try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"'{path.name}' is not a valid Parquet file: {error}") from error
+        frame = pd.read_parquet(path)
+    except OSError as error:
+        raise InputError(f"'{path.name}' cannot be read: {_short(error)}") from error
+    except (ValueError, NotImplementedError) as error:
+        raise InputError(f"'{path.name}' is not a valid Parquet file: {_short(error)}") from error
+    # pandas stores a named index as columns; here they are columns again.
+    named = [name for name in frame.index.names if name is not None]
+    return frame.reset_index(named) if named else frame
 
 
 def _read_csv(path: Path, missing: Sequence[str], encoding: str) -> "pd.DataFrame":
     import pandas as pd
 
+    _check_packing(path)
     separator = "\t" if ".tsv" in path.name.lower() else _separator(path, encoding)
     try:
+        _check_header(path, separator, encoding)
         with warnings.catch_warnings():
             # A header shorter than the rows would lose the last fields with a mere warning.
             warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -117,13 +131,45 @@ def _read_csv(path: Path, missing: Sequence[str], encoding: str) -> "pd.DataFram
         raise _encoding_error(path, encoding, error) from error
     except LookupError as error:
         raise InputError(f"encoding: Python knows no encoding {encoding!r}.") from error
-    except (OSError, EOFError) as error:
-        raise InputError(
-            f"'{path.name}' cannot be unpacked: it is damaged or not of the kind its ending says."
-        ) from error
+    except PermissionError as error:
+        raise InputError(f"'{path.name}' cannot be read: permission denied.") from error
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        raise _packing_error(path) from error
     if frame.empty:
         raise InputError(f"'{path.name}' has a header but no rows.")
     return frame
+
+
+def _check_packing(path: Path) -> None:
+    """Check that a zip archive holds one file."""
+    if not path.name.lower().endswith(".zip"):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            n_files = len(archive.namelist())
+    except zipfile.BadZipFile as error:
+        raise _packing_error(path) from error
+    if n_files != 1:
+        raise InputError(f"'{path.name}' holds {n_files} files; pack the table alone.")
+
+
+def _check_header(path: Path, separator: str, encoding: str) -> None:
+    """Refuse repeated names, which pandas would change without a word."""
+    import pandas as pd
+
+    header = pd.read_csv(
+        path, sep=separator, encoding=encoding, header=None, nrows=1, dtype=str, index_col=False
+    )
+    names = header.iloc[0].dropna()
+    repeated = names[names.duplicated()].unique().tolist()
+    if repeated:
+        raise InputError(f"'{path.name}' has repeated column names: {join_names(repeated)}.")
+
+
+def _packing_error(path: Path) -> InputError:
+    return InputError(
+        f"'{path.name}' cannot be unpacked: it is damaged or not of the kind its ending says."
+    )
 
 
 def _separator(path: Path, encoding: str) -> str:
@@ -134,7 +180,7 @@ def _separator(path: Path, encoding: str) -> str:
         header = pd.read_csv(
             path, sep="\x01", header=None, nrows=1, dtype=str, encoding=encoding, quoting=3
         )
-    except (ValueError, LookupError, OSError, EOFError):
+    except (ValueError, LookupError, OSError, EOFError, lzma.LZMAError, zlib.error):
         return ","  # the full read meets the same trouble and reports it
     text = str(header.iloc[0, 0]) if header.size else ""
     counts = {mark: text.count(mark) for mark in (",", ";", "\t")}
@@ -150,5 +196,8 @@ def _encoding_error(path: Path, encoding: str, error: UnicodeDecodeError) -> Inp
 
 
 def _short(error: Exception) -> str:
-    text = str(error).strip().splitlines()[-1].removeprefix("Error tokenizing data. C error: ")
+    prefix = "Error tokenizing data. C error: "
+    lines = [line for line in str(error).strip().splitlines() if line.strip()] or ["no reason"]
+    text = next((line for line in lines if line.startswith(prefix)), lines[0])
+    text = text.removeprefix(prefix)
     return text if text.endswith(".") else text + "."

@@ -1,6 +1,7 @@
 """Files become tables, or one error that a person can act on."""
 
 import gzip
+import zipfile
 
 import pandas as pd
 import pytest
@@ -73,3 +74,51 @@ def test_hash_is_of_all_bytes(tmp_path):
     (tmp_path / "t").write_bytes(b"abc")
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert sha256_of_file(tmp_path / "t") == expected
+
+
+def pack(path, names):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(name, "a,b\n1,2\n")
+    return path
+
+
+@pytest.mark.parametrize("names", [[], ["a.csv", "b.csv"]])
+def test_archives_hold_one_table(tmp_path, names):
+    with pytest.raises(InputError, match=f"holds {len(names)} files"):
+        read_table(pack(tmp_path / "t.csv.zip", names))
+    assert len(read_table(pack(tmp_path / "one.csv.zip", ["a.csv"]))) == 1
+
+
+@pytest.mark.parametrize("ending", ["gz", "bz2", "xz", "zip"])
+def test_what_is_not_packed_as_it_says_is_refused(tmp_path, ending):
+    path = tmp_path / f"t.csv.{ending}"
+    path.write_bytes(b"a,b\n1,2\n")
+    with pytest.raises(InputError, match="cannot be unpacked"):
+        read_table(path)
+
+
+def test_damaged_archives_are_refused(tmp_path):
+    packed = bytearray(gzip.compress(b"a,b\n" + b"1,2\n" * 1000))
+    packed[30] ^= 255
+    (tmp_path / "t.csv.gz").write_bytes(packed)
+    with pytest.raises(InputError, match="cannot be unpacked"):
+        read_table(tmp_path / "t.csv.gz")
+
+
+def test_repeated_names_are_refused_not_changed(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b,a\n1,2,3\n")
+    with pytest.raises(InputError, match="repeated column names: 'a'"):
+        read_table(tmp_path / "t.csv")
+
+
+def test_names_that_no_file_can_have(tmp_path):
+    for name in ("a" * 5000 + ".csv", "a\0.csv"):
+        with pytest.raises(InputError, match=r"cannot be the name|There is no file"):
+            read_table(tmp_path / name)
+
+
+def test_index_of_a_parquet_file_is_a_column(tmp_path):
+    frame = pd.DataFrame({"site": ["a", "b"], "x": [1.0, 2.0]})
+    frame.set_index("site").to_parquet(tmp_path / "t.parquet")
+    pd.testing.assert_frame_equal(read_table(tmp_path / "t.parquet"), frame)

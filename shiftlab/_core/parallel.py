@@ -45,8 +45,9 @@ def parallel_map(
     from joblib import Parallel, delayed
 
     calls = (delayed(_call)(function, task) for task in tasks)
-    results = Parallel(n_jobs=n_jobs, return_as="generator")(calls)
-    return list(track(results, len(tasks), description, progress))
+    with single_threaded():
+        results = Parallel(n_jobs=n_jobs, return_as="generator")(calls)
+        return list(track(results, len(tasks), description, progress))
 
 
 def _call(function: Callable[..., Any], task: tuple[Any, ...]) -> Any:

@@ -89,5 +89,11 @@ class Result:
 
     def _repr_html_(self) -> str:
         frame = self.to_frame()
-        options = {"max_rows": MOST_HTML_ROWS, "show_dimensions": len(frame) > MOST_HTML_ROWS}
-        return str(frame.to_html(escape=True, border=0, index=False, **options))
+        html = frame.to_html(
+            escape=True,
+            border=0,
+            index=False,
+            max_rows=MOST_HTML_ROWS,
+            show_dimensions=len(frame) > MOST_HTML_ROWS,
+        )
+        return str(html)

@@ -1,6 +1,7 @@
 """One thread per task: parallelism comes from `n_jobs`, and results do not depend on it."""
 
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,37 +11,58 @@ __all__ = ["single_threaded"]
 
 _guard = threading.Lock()
 _users = 0
-_limits: Any = None
+_blas_limits: list[Any] = []
+_thread = threading.local()
 
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """Limit BLAS and OpenMP to one thread while any thread of this process is inside.
+    """Limit BLAS and OpenMP to one thread in the calling thread.
 
     The number of threads changes the order of sums and so the last bits of results, and threads
-    that outnumber the free cores wait for each other by spinning. Users are counted because the
-    limit belongs to the process, not the thread.
+    that outnumber the free cores wait for each other by spinning. OpenMP counts per calling thread,
+    so every thread limits its own. The limit of BLAS belongs to the process: its users are counted
+    and the last one lifts it. Whoever starts threads should be inside while they run, because
+    threadpoolctl lets one thread only change the limit of BLAS.
     """
-    global _users, _limits
-    from threadpoolctl import threadpool_limits
-
-    with _guard:
-        if _users == 0:
-            _limits = threadpool_limits(limits=1)
-        _users += 1
-    try:
+    inside = getattr(_thread, "n_modules", 0)
+    if inside == len(sys.modules):  # no library was loaded since this thread entered
         yield
+        return
+    from threadpoolctl import ThreadpoolController
+
+    controller = ThreadpoolController()
+    _enter_blas(controller.select(user_api="blas"))
+    _thread.n_modules = len(sys.modules)
+    try:
+        with controller.select(user_api="openmp").limit(limits=1):
+            yield
     finally:
-        with _guard:
-            _users -= 1
-            if _users == 0:
-                _limits.restore_original_limits()
+        _thread.n_modules = inside
+        _leave_blas()
+
+
+def _enter_blas(libraries: Any) -> None:
+    global _users
+    with _guard:
+        if any(library["num_threads"] != 1 for library in libraries.info()):
+            _blas_limits.append(libraries.limit(limits=1))
+        _users += 1
+
+
+def _leave_blas() -> None:
+    global _users
+    with _guard:
+        _users -= 1
+        while _blas_limits and _users == 0:
+            _blas_limits.pop().restore_original_limits()
 
 
 def _forget_users() -> None:
     # A forked child inherits the count but not the threads that would lower it again.
-    global _users, _guard
-    _users, _guard = 0, threading.Lock()
+    global _users, _guard, _thread
+    _users, _guard, _thread = 0, threading.Lock(), threading.local()
+    _blas_limits.clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -37,8 +37,10 @@ def plot_rates(groups: "pd.DataFrame", environment: Any, ax: "Axes | None" = Non
     for i, feature in enumerate(dict.fromkeys(lines["feature"][::-1])):
         part = lines[lines["feature"] == feature]
         spread = [part["rate"] - part["low"], part["high"] - part["rate"]]
-        style = {"fmt": "o", "color": f"C{i}", "capsize": 3, "label": plot_text(feature)}
-        ax.errorbar(part["rate"], part.index, xerr=spread, **style)
+        label = plot_text(feature)
+        ax.errorbar(
+            part["rate"], part.index, xerr=spread, fmt="o", color=f"C{i}", capsize=3, label=label
+        )
     if len(total):
         ax.axvline(float(total["rate"].iloc[0]), color="0.5", linestyle=":", label="all")
     ax.set_yticks(range(len(lines)), [plot_text(group) for group in lines["group"]])

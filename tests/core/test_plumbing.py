@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from datetime import date
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,6 +21,7 @@ from shiftlab._core.random import (
     spawn_seeds,
 )
 from shiftlab._core.results import Result, canonical_json, to_plain
+from shiftlab._core.threads import single_threaded
 from shiftlab.exceptions import InputError, MissingDependencyError
 
 
@@ -126,6 +128,58 @@ def test_names_in_messages_and_figures():
     assert "Its columns are: 'a', 'b'" in missing_column_message("zzz", ["a", "b"])
     assert plot_text("a\n$x_1$\t<b>") == r"a \$x_1\$ <b>"
     assert len(plot_text("x" * 100)) == 32
+
+
+def thread_counts(kind):
+    """Number of threads that libraries of this kind would start from the calling thread."""
+    from threadpoolctl import threadpool_info
+
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == kind}
+
+
+def test_every_thread_is_limited_whatever_the_order_of_entry_and_exit():
+    import threading
+
+    import sklearn.ensemble  # noqa: F401  (brings OpenMP)
+    from threadpoolctl import threadpool_limits
+
+    inside, after = [], []
+    gates = [threading.Event() for _ in range(3)]
+    everyone = threading.Barrier(3, timeout=60)
+
+    def work(number):
+        with threadpool_limits(2, user_api="openmp"):
+            with single_threaded():
+                everyone.wait()
+                with single_threaded():
+                    inside.append((thread_counts("openmp"), thread_counts("blas")))
+                everyone.wait()
+                gates[number].wait(timeout=60)
+                inside.append((thread_counts("openmp"), thread_counts("blas")))
+            after.append(thread_counts("openmp"))
+
+    with threadpool_limits(2, user_api="blas"):
+        with single_threaded():
+            threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]
+            for thread in threads:
+                thread.start()
+            for gate, thread in zip(gates, threads, strict=True):
+                gate.set()  # the first to enter is not the last to leave
+                thread.join(timeout=60)
+        assert inside == [({1}, {1})] * 6
+        assert after == [{2}] * 3
+        assert thread_counts("blas") == {2}
+
+
+def test_tasks_run_on_one_thread_and_leave_the_settings_as_they_were():
+    import sklearn.ensemble  # noqa: F401
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(2), joblib.parallel_config(backend="threading"):
+        for n_jobs in (1, 3):
+            found = parallel_map(thread_counts, [("openmp",), ("blas",)] * 3, n_jobs=n_jobs)
+            assert found == [{1}] * 6
+            assert thread_counts("openmp") == thread_counts("blas") == {2}
 
 
 def test_seeded_clone_fills_in_what_is_not_set_at_any_depth():

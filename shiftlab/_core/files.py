@@ -127,10 +127,12 @@ def _read_csv(path: Path, missing: Sequence[str], encoding: str) -> "pd.DataFram
             f"'{path.name}' is not a valid CSV file: {_short(error)} "
             "Check that every row has the same number of fields and that quotes are closed."
         ) from error
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         raise _encoding_error(path, encoding, error) from error
     except LookupError as error:
         raise InputError(f"encoding: Python knows no encoding {encoding!r}.") from error
+    except ValueError as error:
+        raise InputError(f"'{path.name}' cannot be read: {_short(error)}") from error
     except PermissionError as error:
         raise InputError(f"'{path.name}' cannot be read: permission denied.") from error
     except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
@@ -188,9 +190,10 @@ def _separator(path: Path, encoding: str) -> str:
     return best if counts[best] > counts[","] else ","
 
 
-def _encoding_error(path: Path, encoding: str, error: UnicodeDecodeError) -> InputError:
+def _encoding_error(path: Path, encoding: str, error: UnicodeError) -> InputError:
+    where = f" (byte {error.start})" if isinstance(error, UnicodeDecodeError) else ""
     return InputError(
-        f"'{path.name}' is not {encoding} text (byte {error.start}). Name its encoding, for "
+        f"'{path.name}' is not {encoding} text{where}. Name its encoding, for "
         "instance --encoding latin-1 on the command line, or save the file as UTF-8."
     )
 

@@ -4,9 +4,11 @@ Exit codes: 0 done, 2 usage or input error, 70 internal error, 130 interrupted.
 """
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import TextIO
 
 from shiftlab import __version__
@@ -38,14 +40,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     >>> main(["report", "no_such_file.csv", "--environment", "site"])
     2
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a console that lacks a letter is no error
+            stream.reconfigure(errors="backslashreplace")
     words = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parser().parse_args(words)
+    options, unknown = _parser().parse_known_args(words)
+    if unknown:
+        options.parser.error(_explain_unknown(unknown, options.parser))
     options.command = "shiftlab " + " ".join(_quote(word) for word in words)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always")
             warnings.showwarning = _show_warning
             options.run(options)
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read standard output has left; the files are written.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         print("shiftlab: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
@@ -76,6 +87,18 @@ def _parser() -> argparse.ArgumentParser:
     for verb in VERBS:
         verb.add_parser(verbs)
     return parser
+
+
+def _explain_unknown(words: list[str], parser: argparse.ArgumentParser) -> str:
+    """Name the option that was probably meant, or say how several columns are given."""
+    from difflib import get_close_matches
+
+    word = words[0]
+    if not word.startswith("-"):
+        return f"unexpected word {word!r}; join several columns by commas (a,b)"
+    known = [name for action in parser._actions for name in action.option_strings]
+    near = get_close_matches(word.split("=")[0], known, n=1)
+    return f"unknown option {word}" + (f"; did you mean {near[0]}?" if near else "")
 
 
 def _show_warning(

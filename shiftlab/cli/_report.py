@@ -42,7 +42,7 @@ def add_parser(verbs: Any) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
     parser.add_argument("table", nargs="?", metavar="TABLE", help="CSV (also .gz) or Parquet file")
     parser.add_argument("--example", action="store_true", help="use the simulated table 'lending'")
     _add_columns(parser.add_argument_group("columns"))
@@ -64,6 +64,13 @@ def _add_columns(group: Any) -> None:
     group.add_argument("--reference", metavar="LABEL", help="environment to compare with")
     group.add_argument("--pos-label", metavar="VALUE", help="the favourable decision, if not 1")
     group.add_argument("--outcome-pos-label", metavar="VALUE", help="the good outcome, if not 1")
+    group.add_argument(
+        "--reference-group",
+        action="append",
+        default=[],
+        metavar="COL=GROUP",
+        help="group of a sensitive column to compare with (default: that of the highest rate)",
+    )
     several("--exclude", "COL[,COL]", "columns to leave out (parts of the outcome, ...)")
     several("--numeric", "COL[,COL]", "columns to read as numbers")
     several("--categorical", "COL[,COL]", "columns to read as categories")
@@ -72,6 +79,11 @@ def _add_columns(group: Any) -> None:
 def _add_reading(group: Any) -> None:
     group.add_argument(
         "--missing", action="append", default=[], metavar="TEXT", help="cell that means missing"
+    )
+    group.add_argument(
+        "--label-missing",
+        metavar="TEXT",
+        help="label for missing cells of environment and sensitive columns",
     )
     group.add_argument("--encoding", default="utf-8", help="of a CSV file (default: utf-8)")
 
@@ -107,6 +119,7 @@ def run(options: argparse.Namespace) -> None:
 
     frame, source = _example(options) if options.example else _read(options)
     names = [str(name) for name in frame.columns]
+    _make_folder(options.out)
     report = shift_report(
         frame,
         _columns(options.environment, names),
@@ -133,6 +146,7 @@ def _settings(options: argparse.Namespace, names: list[str]) -> dict[str, Any]:
         "n_resamples": options.resamples,
         "max_rows": options.max_rows,
         "min_count": options.min_count,
+        "reference_group": _reference_groups(options.reference_group),
         "random_state": options.seed,
         "n_jobs": options.jobs or min(os.cpu_count() or 1, MAX_JOBS),
         "progress": not options.quiet,
@@ -152,6 +166,11 @@ def _read(options: argparse.Namespace) -> "tuple[pd.DataFrame, dict[str, str]]":
             "--environment is needed: the column that tells where each row comes from."
         )
     frame = read_table(options.table, missing=options.missing, encoding=options.encoding)
+    if options.label_missing is not None:
+        for name in _columns([*options.environment, *options.sensitive], list(frame.columns)):
+            if name in frame:
+                column = frame[name].astype(object)
+                frame[name] = column.where(column.notna(), options.label_missing)
     source = {
         "name": Path(options.table).name,
         "sha256": sha256_of_file(options.table),
@@ -180,6 +199,31 @@ def _columns(words: list[str], names: list[str]) -> list[str]:
     for word in words:
         chosen += [word] if word in names else [part.strip() for part in word.split(",")]
     return list(dict.fromkeys(chosen))
+
+
+def _reference_groups(words: list[str]) -> dict[str, str]:
+    from shiftlab.exceptions import InputError
+
+    for word in words:
+        if "=" not in word:
+            raise InputError(f"--reference-group: write COL=GROUP, found {word!r}.")
+    pairs = (word.split("=", 1) for word in words)
+    return {name.strip(): group.strip() for name, group in pairs}
+
+
+def _make_folder(out: str) -> None:
+    """Make the folder and see that it can be written to, before the long work."""
+    from pathlib import Path
+
+    from shiftlab.exceptions import InputError
+
+    try:
+        Path(out).mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"--out: cannot write to '{out}': {reason}.") from error
+    if not os.access(out or ".", os.W_OK):
+        raise InputError(f"--out: cannot write to '{out}': permission denied.")
 
 
 def _write(report: "ShiftReport", options: argparse.Namespace) -> None:

@@ -83,8 +83,9 @@ class ShiftReport:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         html, document = folder / "report.html", folder / "report.json"
-        document.write_text(self.to_json() + "\n", encoding="utf-8")
-        html.write_text(self.to_html(), encoding="utf-8")
+        # The name of a file need not be valid text; then its odd bytes are spelt out.
+        document.write_text(self.to_json() + "\n", encoding="utf-8", errors="backslashreplace")
+        html.write_text(self.to_html(), encoding="utf-8", errors="backslashreplace")
         return html, document
 
     def __repr__(self) -> str:
@@ -156,6 +157,9 @@ def shift_report(
         seeded sample is drawn beyond it, and its size is reported.
     min_count : int, default 10
         Groups with fewer rows are suppressed in the fairness section.
+    reference_group : mapping of str to label, optional
+        For a sensitive feature, the group that the others are compared with, for instance
+        ``{"race": "White"}``; by default the group with the highest rate.
     random_state : int, default 0
         Seed; the same seed gives the same report for any `n_jobs`.
     n_jobs : int, optional

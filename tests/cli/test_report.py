@@ -1,6 +1,7 @@
 """``shiftlab report`` as a person uses it: files in, files out, one readable message on errors."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -182,3 +183,83 @@ def test_version(capsys):
     with pytest.raises(SystemExit):
         main(["--version"])
     assert capsys.readouterr().out.strip() == f"shiftlab {shiftlab.__version__}"
+
+
+def test_reader_of_standard_output_may_leave(table, tmp_path):
+    words = [table, "--environment", "site", "--out", tmp_path / "out", *QUICK[:-1]]
+    command = [sys.executable, "-W", "error", "-m", "shiftlab", "report", *map(str, words)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        errors = process.stderr.read().decode()
+    assert process.returncode == 0, errors
+    assert "BrokenPipe" not in errors
+    assert (tmp_path / "out" / "report.json").exists()
+
+
+def test_file_names_and_consoles_that_are_no_text(table, tmp_path):
+    odd = tmp_path / os.fsdecode(b"odd\xff.csv")
+    try:
+        odd.write_bytes(table.read_bytes())
+    except OSError:
+        pytest.skip("this file system takes only names that are text")
+    words = [odd, "--environment", "site", "--out", tmp_path / "out", *QUICK[:-1]]
+    done = subprocess.run(
+        [sys.executable, "-m", "shiftlab", "report", *map(str, words)],
+        capture_output=True, check=False, env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    document = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert document["provenance"]["source"]["name"] == odd.name
+    assert "odd\\udcff.csv" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_folder_is_checked_before_the_long_work(capsys, table, tmp_path, monkeypatch):
+    monkeypatch.setattr("shiftlab.reporting.shift_report", None)
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file", "a\0b"):
+        code, _, err = run(capsys, table, "--environment", "site", "--out", out)
+        assert code == 2
+        assert "--out: cannot write" in err
+
+
+def test_misspelt_options_are_recognised(capsys):
+    for words, message in (
+        (["t.csv", "--enviroment", "site"], "did you mean --environment?"),
+        (["t.csv", "--sensitive", "sex", "race"], "join several columns by commas"),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main(["report", *words])
+        assert stop.value.code == 2
+        assert message in capsys.readouterr().err
+
+
+def test_missing_labels_can_be_given_one(capsys, table, tmp_path):
+    frame = pd.read_csv(table)
+    frame.loc[[0, 1], "site"] = None
+    frame.loc[2, "sex"] = None
+    frame.to_csv(tmp_path / "gaps.csv", index=False)
+    words = [
+        tmp_path / "gaps.csv", "--environment", "site", "--decision", "approved",
+        "--pos-label", "yes", "--sensitive", "sex", "--out", tmp_path, *QUICK,
+    ]  # fmt: skip
+    code, _, err = run(capsys, *words)
+    assert code == 2
+    assert "2 missing label" in err
+    code, _, err = run(capsys, *words, "--label-missing", "unknown")
+    assert code == 0, err
+    document = json.loads((tmp_path / "report.json").read_text())
+    assert "unknown" in [e["label"] for e in document["overview"]["environments"]]
+
+
+def test_reference_group_from_the_command_line(capsys, table, tmp_path):
+    words = [
+        table, "--environment", "site", "--decision", "approved", "--pos-label", "yes",
+        "--sensitive", "sex", "--out", tmp_path, *QUICK,
+    ]  # fmt: skip
+    code, _, err = run(capsys, *words, "--reference-group", "sex:f")
+    assert code == 2
+    assert "write COL=GROUP" in err
+    code, _, err = run(capsys, *words, "--reference-group", "sex=f")
+    assert code == 0, err
+    document = json.loads((tmp_path / "report.json").read_text())
+    assert document["fairness"]["reference_group"] == {"sex": "f"}

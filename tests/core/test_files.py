@@ -36,6 +36,10 @@ def test_encoding_can_be_named(tmp_path):
     with pytest.raises(InputError, match=r"not utf-8 text.*--encoding latin-1"):
         read_table(tmp_path / "t.csv")
     assert read_table(tmp_path / "t.csv", encoding="latin-1")["name"][0] == "Müller"
+    with pytest.raises(InputError, match="is not utf-16 text"):
+        read_table(tmp_path / "t.csv", encoding="utf-16")
+    with pytest.raises(InputError, match="cannot be read: embedded null"):
+        read_table(tmp_path / "t.csv", encoding="a\0b")
     with pytest.raises(InputError, match="knows no encoding"):
         read_table(tmp_path / "t.csv", encoding="klingon")
 

@@ -129,7 +129,7 @@ def _matrix(result: "EnvironmentDistances") -> list[list[float]] | None:
     """Return the whole matrix if it is small enough to be read by somebody."""
     if len(result.environments) > MAX_MATRIX:
         return None
-    return [[float(f"{value:.6g}") for value in row] for row in result.distances]
+    return result.distances.tolist()
 
 
 def _findings(data: dict[str, Any]) -> tuple[str, ...]:

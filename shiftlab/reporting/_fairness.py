@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from shiftlab._core.names import missing_column_message
 from shiftlab._core.results import to_plain
 from shiftlab._core.validation import Labels, check_binary
 from shiftlab.exceptions import InputError
@@ -32,14 +33,20 @@ class Decisions:
         The value that counts as favourable.
     outcome : ndarray of int8, shape (n_rows,), or None
         1 is positive, -1 missing; None if there is no outcome of two values.
+    outcome_pos_label : object
+        The value that counts as positive.
     outcome_note : str
         Why there is none; may be empty.
+    reference_group : dict of str to object
+        For some features, the group that the others are compared with.
     """
 
     decision: np.ndarray
     pos_label: Any
     outcome: np.ndarray | None
+    outcome_pos_label: Any
     outcome_note: str
+    reference_group: dict[str, Any]
 
 
 def read_decisions(prepared: Prepared, settings: ReportOptions) -> Decisions:
@@ -70,8 +77,22 @@ def read_decisions(prepared: Prepared, settings: ReportOptions) -> Decisions:
     decision, pos_label = check_binary(
         prepared.table[prepared.decision], prepared.decision, pos_label=settings.pos_label
     )
-    outcome, note = _binary_outcome(prepared, settings)
-    return Decisions(decision.astype(np.uint8), pos_label, outcome, note)
+    reference = _reference_groups(prepared, settings)
+    outcome, outcome_pos_label, note = _binary_outcome(prepared, settings)
+    return Decisions(
+        decision.astype(np.uint8), pos_label, outcome, outcome_pos_label, note, reference
+    )
+
+
+def _reference_groups(prepared: Prepared, settings: ReportOptions) -> dict[str, Any]:
+    features = {labels.name: labels for labels in prepared.sensitive}
+    for name in settings.reference_group:
+        if name not in features:
+            raise InputError(missing_column_message(name, list(features), "reference_group"))
+    return {
+        name: features[name].categories[features[name].index(group, "reference_group")]
+        for name, group in settings.reference_group.items()
+    }
 
 
 def fairness_section(prepared: Prepared, decisions: Decisions, settings: ReportOptions) -> Section:
@@ -100,6 +121,7 @@ def fairness_section(prepared: Prepared, decisions: Decisions, settings: ReportO
         [_take(labels, rows) for labels in prepared.sensitive],
         y_true=None if outcome is None else outcome[rows].astype(np.uint8),
         environment=_take(prepared.environment, rows),
+        reference=decisions.reference_group or "highest",
         confidence_level=settings.confidence_level,
         min_count=settings.min_count,
         random_state=settings.random_state,
@@ -109,7 +131,9 @@ def fairness_section(prepared: Prepared, decisions: Decisions, settings: ReportO
         "decision": prepared.decision,
         "pos_label": str(decisions.pos_label),
         "outcome": None if outcome is None else prepared.outcome,
+        "outcome_pos_label": None if outcome is None else str(decisions.outcome_pos_label),
         "outcome_note": decisions.outcome_note,
+        "reference_group": {str(k): str(v) for k, v in decisions.reference_group.items()},
         "features": [labels.name for labels in prepared.sensitive],
         "confidence_level": settings.confidence_level,
         "min_count": settings.min_count,
@@ -129,24 +153,26 @@ def _take(labels: Labels, rows: np.ndarray) -> Labels:
     return Labels(labels.name, codes.astype(np.int32), categories)
 
 
-def _binary_outcome(prepared: Prepared, settings: ReportOptions) -> tuple[np.ndarray | None, str]:
-    """Return the outcome as 0, 1 and -1 (missing), or say why there is none."""
+def _binary_outcome(
+    prepared: Prepared, settings: ReportOptions
+) -> tuple[np.ndarray | None, Any, str]:
+    """Return the outcome as 0, 1 and -1 (missing) with its positive label, or why there is none."""
     if prepared.outcome is None:
-        return None, ""
+        return None, None, ""
     column = prepared.table[prepared.outcome]
     observed = ~column.missing
     try:
-        positive, _ = check_binary(
+        positive, pos_label = check_binary(
             column.take(observed), prepared.outcome, pos_label=settings.outcome_pos_label
         )
     except InputError as error:
         if settings.outcome_pos_label is not None:
             raise
         note = str(error).replace("pos_label", "outcome_pos_label")
-        return None, f"Error rates are left out: {note}"
+        return None, None, f"Error rates are left out: {note}"
     values = np.full(len(observed), -1, dtype=np.int8)
     values[observed] = positive
-    return values, ""
+    return values, pos_label, ""
 
 
 def _tables(result: dict[str, Any]) -> dict[str, Any]:
@@ -174,7 +200,10 @@ def _findings(data: dict[str, Any]) -> tuple[str, ...]:
         if inside:
             # By the upper limit: the ratio that is certainly low, not the one of fewest rows.
             lowest = min(inside, key=lambda row: row["high"])
-            text += f"; lowest in {lowest['environment']}: {_ratio(lowest)}"
+            text += (
+                f"; lowest, out of {len(inside)} environments, in {lowest['environment']}: "
+                f"{_ratio(lowest)}"
+            )
         findings.append(text + ".")
     return tuple(findings)
 

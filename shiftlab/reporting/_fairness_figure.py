@@ -38,6 +38,8 @@ def draw_fairness(data: dict[str, Any]) -> "Figure":
     )  # fmt: skip
     for ax, (feature, rows) in zip(axes[0], panels.items(), strict=True):
         _draw_panel(ax, feature, rows, data["four_fifths"])
+        if len({(row["group"], row["reference"]) for row in rows}) > 1:
+            _name_pairs(ax, rows)
     return figure
 
 
@@ -64,4 +66,14 @@ def _draw_panel(ax: "Axes", feature: str, rows: list[dict[str, Any]], threshold:
     ax.set_yticks(range(len(rows)), [plot_text(row["environment"], 22) for row in rows])
     ax.invert_yaxis()
     ax.set_title(plot_text(feature), fontsize=10, loc="left")
-    ax.set_xlabel("lowest / highest selection rate (dashed: 0.8)", fontsize=8.5)
+    ax.set_xlabel("ratio of selection rates (dashed: 0.8)", fontsize=8.5)
+
+
+def _name_pairs(ax: "Axes", rows: list[dict[str, Any]]) -> None:
+    """Write which groups are compared where that differs from line to line."""
+    for place, row in enumerate(rows):
+        pair = f"{plot_text(row['group'], 16)} / {plot_text(row['reference'], 16)}"
+        ax.annotate(
+            pair, (row["value"], place), xytext=(0, 4), textcoords="offset points", fontsize=6,
+            color="#5b6b7b", ha="center",
+        )  # fmt: skip

@@ -52,6 +52,7 @@ class ReportOptions:
     n_resamples: int = 199
     max_rows: int = 20_000
     min_count: int = 10
+    reference_group: Mapping[str, Any] = field(default_factory=dict)
     random_state: RandomState = 0
     n_jobs: int | None = None
     progress: Progress = False

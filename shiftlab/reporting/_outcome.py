@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["outcome_section"]
 
+#: A loss below this share of the best constant's suggests that a column gives the outcome away.
+LEAK = 0.05
 LOSSES = {
     "regression": "unexplained share of the variance",
     "classification": "Brier score",
@@ -60,7 +62,7 @@ def outcome_section(
     # A squared error means little by itself; as a share of the variance it speaks for any outcome.
     scale = "share" if result.task == "regression" else "loss"
     rows = result.to_frame(scale=scale).to_dict("records")
-    data = {
+    data: dict[str, Any] = {
         "outcome": result.outcome,
         "task": result.task,
         "loss": LOSSES[result.task],
@@ -69,13 +71,18 @@ def outcome_section(
         "confidence_level": result.confidence_level,
         "loss_constant": result.loss_constant,
         "n_used": result.n_used,
+        "n_split": sum(not math.isnan(row["concept"]) for row in rows),
         "notes": list(result.notes),
         "environments": [row | {"environment": str(row["environment"])} for row in rows],
         "rows_set_aside": _set_aside(result),
     }
     figures = {"parts": figure_to_svg(lambda: _draw(result, scale))}
     return Section(
-        "outcome", "Outcome: covariate or concept shift?", to_plain(data), _findings(data), figures
+        "outcome",
+        "Outcome: covariate or concept shift?",
+        to_plain(data),
+        (*_findings(data), *_warnings(data)),
+        figures,
     )
 
 
@@ -121,6 +128,25 @@ def _findings(data: dict[str, Any]) -> tuple[str, ...]:
         f"{text}. Of the difference {_part(covariate)} comes from covariates that are distributed "
         f"differently and {_part(worst['concept'])} from another relation of the outcome to them.",
     )
+
+
+def _warnings(data: dict[str, Any]) -> list[str]:
+    """Say what stands in the way of reading the section: leaks, and environments left out."""
+    warnings = []
+    rows = data["environments"]
+    homes = [row["loss_home"] for row in rows if not math.isnan(row["loss_home"])]
+    constant = 1.0 if data["scale"] == "share" else data["loss_constant"]
+    if homes and min(homes) < LEAK * constant:
+        warnings.append(
+            f"The other columns almost determine {data['outcome']}. If some of them are part of it "
+            "or are known only afterwards, leave them out (--exclude on the command line)."
+        )
+    if data["n_split"] < len(rows):
+        warnings.append(
+            f"For {len(rows) - data['n_split']} of {len(rows)} environments the loss could not be "
+            "split: too few rows or too little overlap (see the remarks in the table)."
+        )
+    return warnings
 
 
 def _part(value: float) -> str:

@@ -117,7 +117,7 @@ def _findings(prepared: Prepared, small: np.ndarray) -> list[str]:
     findings = [
         f"The table has {prepared.table.n_rows:,} rows from {len(counts)} environments "
         f"({prepared.environment.name}) with {counts.min():,} to {counts.max():,} rows each; "
-        f"{len(prepared.covariates)} columns are compared."
+        f"{len(prepared.covariates)} covariates are compared."
     ]
     if small.any():
         findings.append(

@@ -27,6 +27,8 @@ MAX_NAMED_CODES = 200
 CODE_NAME = re.compile(r"(^|[_ .-])(id|code|type|zip|zipcode|postcode)$", re.IGNORECASE)
 IDENTIFIER_NAME = re.compile(r"(^|[_ .-])(id|nbr|no|key|uuid|index)$|^unnamed", re.IGNORECASE)
 ISO_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$")
+#: The report compares each two environments, and each group with each other.
+MAX_ENVIRONMENTS, MAX_GROUPS = 1500, 60
 #: Fewer rows than this say nothing about which columns are identifiers.
 MIN_ROWS_FOR_IDENTIFIER = 20
 
@@ -122,6 +124,7 @@ def prepare(
     sensitive: list[Labels] = []
     if sensitive_features is not None and _given(sensitive_features):
         sensitive, _ = check_sensitive_features(sensitive_features, table)
+    _check_labels(labels, sensitive, table.n_rows)
     table, notes = _settle_kinds(table, kinds)
     roles = _roles(table, environment_columns, outcome, decision, sensitive)
     reasons = _set_aside(table, labels, roles, set(kinds))
@@ -151,6 +154,22 @@ def prepare(
             "identifier or property of the environment)."
         )
     return Prepared(table, covariates, labels, outcome, decision, tuple(sensitive), columns)
+
+
+def _check_labels(labels: Labels, sensitive: list[Labels], n_rows: int) -> None:
+    """Refuse what was meant as a number: thousands of environments, dozens of groups."""
+    n = len(labels)
+    if n > MAX_ENVIRONMENTS or (n > MIN_ROWS_FOR_IDENTIFIER and n > n_rows / 2):
+        raise InputError(
+            f"environment: {labels.name!r} has {n} distinct labels in {n_rows} rows. Name a column "
+            "that says where rows come from, or put its values into fewer bins first."
+        )
+    for feature in sensitive:
+        if len(feature) > MAX_GROUPS:
+            raise InputError(
+                f"sensitive_features: {feature.name!r} has {len(feature)} distinct values, at most "
+                f"{MAX_GROUPS} groups can be compared. Put them into bins first (ages into bands)."
+            )
 
 
 def _given(features: Any) -> bool:

@@ -144,3 +144,20 @@ def test_dates_booleans_and_mixed_types_are_compared(make_table):
     assert {"flag", "mixed"} <= set(top)
     notes = {c["name"]: c["note"] for c in document["overview"]["columns"]}
     assert "mixed" in notes["mixed"]
+
+
+def test_numbers_are_no_environments_and_no_groups(make_table):
+    frame = make_table()
+    with pytest.raises(InputError, match=r"environment.*distinct labels.*fewer bins"):
+        shift_report(frame, "dose", **QUICK)
+    frame["exact_age"] = np.arange(len(frame)) % 90
+    with pytest.raises(InputError, match=r"90 distinct values.*bins first"):
+        shift_report(frame, "site", decision="approved", sensitive_features="exact_age", **QUICK)
+
+
+def test_reference_group_is_checked_before_long_work(make_table):
+    roles = {"decision": "approved", "sensitive_features": "kind"}
+    with pytest.raises(InputError, match=r"reference_group.*no column 'knd'.*'kind'"):
+        shift_report(make_table(), "site", **roles, reference_group={"knd": "a"}, **QUICK)
+    with pytest.raises(InputError, match=r"reference_group.*no label 'z'"):
+        shift_report(make_table(), "site", **roles, reference_group={"kind": "z"}, **QUICK)

@@ -215,3 +215,42 @@ def test_rows_without_outcome_are_counted(make_table):
     aside = document["provenance"]["rows"]["set_aside"]
     assert [item["n"] for item in aside] == [3]
     assert "missing" in aside[0]["reason"]
+
+
+def test_reference_group_is_used(make_table):
+    frame = make_table()
+    for group in ("a", "b"):
+        document = shift_report(
+            frame,
+            "site",
+            decision="approved",
+            sensitive_features="kind",
+            reference_group={"kind": group},
+            **QUICK,
+        ).to_dict()
+        ratios = [m for m in document["fairness"]["metrics"] if m["metric"] == "disparate_impact"]
+        assert {m["reference"] for m in ratios} == {group}
+
+
+def test_a_column_that_gives_the_outcome_away_is_pointed_out(make_table):
+    frame = make_table()
+    frame["after"] = frame["y"] + np.random.default_rng(0).normal(scale=0.01, size=len(frame))
+    leaking = shift_report(frame, "site", outcome="y", **QUICK)
+    assert any("almost determine y" in finding for finding in leaking.findings)
+    clean = shift_report(frame, "site", outcome="y", exclude=["after"], **QUICK)
+    assert not any("almost determine" in finding for finding in clean.findings)
+
+
+def test_summary_is_not_silenced_by_a_noisy_small_environment():
+    rng = np.random.default_rng(0)
+    site = np.repeat(["a", "b", "large", "tiny"], [600, 600, 600, 60])
+    x = rng.normal(size=len(site))
+    slope = np.where(site == "large", -2.0, 2.0)
+    frame = pd.DataFrame({"site": site, "x": x, "y": slope * x + rng.normal(size=len(site))})
+    # Two wild rows give the tiny site the largest mean loss, and an interval that contains 0.
+    frame.loc[frame.index[-2:], "y"] = [40.0, -40.0]
+    document = shift_report(frame, "site", outcome="y", **QUICK).to_dict()
+    rows = {r["environment"]: r for r in document["outcome"]["environments"]}
+    assert rows["tiny"]["total"] > rows["large"]["total"]
+    assert rows["tiny"]["total_low"] < 0 < rows["large"]["total_low"]
+    assert any("does worst in large" in finding for finding in document["findings"])

@@ -70,7 +70,7 @@ def mixed_frame():
 @pytest.fixture(scope="module")
 def base(mixed_frame):
     return shift_decomposition(
-        mixed_frame.drop(columns=["kind", "three"]), "y", "site", random_state=3
+        mixed_frame.drop(columns=["kind", "three"]), "y", "site", n_folds=2, random_state=3
     )
 
 
@@ -104,7 +104,7 @@ def test_order_of_rows_and_names_of_environments_do_not_matter(base, mixed_frame
     frame = mixed_frame.drop(columns=["kind", "three"]).sample(frac=1, random_state=1)
     frame["site"] = frame["site"].map({"a": "z", "b": "y", "c": "w", "d": "v"})
     np.testing.assert_array_equal(
-        numbers(shift_decomposition(frame, "y", "site", random_state=3)), numbers(base)
+        numbers(shift_decomposition(frame, "y", "site", n_folds=2, random_state=3)), numbers(base)
     )
 
 
@@ -123,7 +123,8 @@ def test_number_of_workers_does_not_matter(backend):
 def test_scaling_the_outcome_scales_the_squares():
     frame = make_world(200, shift=0.5, concept=1.0)
     scaled = frame.assign(y=frame["y"] * 1024.0)  # a power of two: exact in floating point
-    small, large = (shift_decomposition(f, "y", "site", random_state=1) for f in (frame, scaled))
+    options = {"reference": "home", "n_folds": 2, "random_state": 1}
+    small, large = (shift_decomposition(f, "y", "site", **options) for f in (frame, scaled))
     for name in ("loss_home", "total", *PARTS):
         np.testing.assert_allclose(
             large.to_frame()[name], 1024.0**2 * small.to_frame()[name], rtol=1e-6, atol=1.0
@@ -264,14 +265,13 @@ def test_class_that_one_environment_lacks():
     x = rng.normal(size=240)
     site = np.repeat(["a", "b", "c"], 80)
     y = np.where(site == "c", "no", np.where(x > 0, "yes", "no"))
-    result = shift_decomposition({"x": x, "y": y, "site": site}, "y", "site", random_state=0)
+    data = {"x": x, "y": y, "site": site}
+    result = shift_decomposition(data, "y", "site", n_folds=2, random_state=0)
     item = next(item for item in result.environments if item.environment == "c")
     assert item.loss_constant == 0.0
     assert item.loss_within.value == 0.0
     assert item.loss_here.value > 0.3
-    alone = shift_decomposition(
-        {"x": x, "y": y, "site": site}, "y", "site", reference="c", random_state=0
-    )
+    alone = shift_decomposition(data, "y", "site", reference="c", n_folds=2, random_state=0)
     # A model that has seen "no" only is wrong whenever the answer is "yes".
     b = next(item for item in alone.environments if item.environment == "b")
     assert b.loss_here.value == pytest.approx(np.mean(y[site == "b"] == "yes"))
@@ -281,7 +281,7 @@ def test_rows_without_outcome_are_counted(mixed_frame):
     frame = mixed_frame[["x", "y", "site"]].copy()
     frame.loc[frame.index[:50], "y"] = np.nan
     frame.loc[frame["site"] == "d", "y"] = np.nan
-    result = shift_decomposition(frame, "y", "site", random_state=0)
+    result = shift_decomposition(frame, "y", "site", n_folds=2, random_state=0)
     assert result.n_without_outcome == frame["y"].isna().sum() == result.n_rows - result.n_used
     assert any("'d': left out" in note for note in result.notes)
     lost = frame["y"].isna().groupby(frame["site"]).sum()
@@ -320,7 +320,7 @@ def test_subsample_keeps_small_environments():
     assert keep[0] / keep[1] == pytest.approx(5.0, rel=0.1)
     assert share_rows(np.array([5, 6]), None, 300).tolist() == [5, 6]
     frame = make_world(600)
-    result = shift_decomposition(frame, "y", "site", max_rows=400, random_state=0)
+    result = shift_decomposition(frame, "y", "site", max_rows=400, n_folds=2, random_state=0)
     assert result.n_used == 400
     assert any("400 of 1200 rows" in note for note in result.notes)
 

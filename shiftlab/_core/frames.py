@@ -5,6 +5,7 @@ the caller uses. A `Table` keeps numbers as float64 (NaN marks a missing cell) a
 as integer codes into a tuple of categories (-1 marks a missing cell).
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -122,9 +123,21 @@ def as_table(data: Any, *, name: str = "X", columns: Sequence[str] | None = None
     elif _is_frame(data):
         return _read_frame(data, name)
     else:
+        _refuse_recipes(data, name)
         named = _name_array(data, name, columns)
     table_columns = tuple(read_array(key, values, name) for key, values in named.items())
     return _finish(table_columns, len(next(iter(named.values()))) if named else 0, name)
+
+
+def _refuse_recipes(data: Any, name: str) -> None:
+    """Refuse what only says where a table could be had from."""
+    if isinstance(data, (str, bytes, os.PathLike)):
+        raise InputError(
+            f"{name} must be a table, found a text or a path. Read the file first, for instance "
+            "with pandas.read_csv."
+        )
+    if hasattr(data, "collect"):
+        raise InputError(f"{name} is a lazy frame; call its collect() first.")
 
 
 def _is_series(data: Any) -> bool:

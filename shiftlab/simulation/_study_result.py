@@ -21,7 +21,7 @@ SUMMARY_COLUMNS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class StudyResult(Result):
     """Rows, failures and timings of a `Study`.
 
@@ -52,6 +52,18 @@ class StudyResult(Result):
     rows: "pd.DataFrame" = field(repr=False)
     failures: "pd.DataFrame" = field(repr=False)
     timings: "pd.DataFrame" = field(repr=False)
+
+    def __repr__(self) -> str:
+        text = f"StudyResult {self.name!r}: {self.n_done} of {self.n_cells} cells done"
+        if self.n_pending:
+            text += f", {self.n_pending} not run yet"
+        if self.n_failed:
+            first = self.failures.iloc[0]
+            text += (
+                f", {self.n_failed} failed (see errors(); the first: "
+                f"{first['error']}: {first['message']})"
+            )
+        return text
 
     def to_frame(self) -> "pd.DataFrame":
         """Return one row per row that the function returned.
@@ -269,7 +281,7 @@ class StudyResult(Result):
 
     def plot(
         self,
-        measures: Sequence[str] | None = None,
+        measures: str | Sequence[str] | None = None,
         *,
         x: str | None = None,
         ax: Any = None,
@@ -278,7 +290,7 @@ class StudyResult(Result):
 
         Parameters
         ----------
-        measures : sequence of str, optional
+        measures : str or sequence of str, optional
             Numeric outputs; all of them by default.
         x : str, optional
             Factor on the horizontal axis; the first one by default. The other factors and the
@@ -292,7 +304,7 @@ class StudyResult(Result):
         """
         from shiftlab.simulation._study_plot import plot_means
 
-        return plot_means(self, measures, x, ax)
+        return plot_means(self, [measures] if isinstance(measures, str) else measures, x, ax)
 
 
 def is_number(column: Any) -> bool:

@@ -258,3 +258,15 @@ def test_text_that_no_file_can_hold_is_spelt_out():
     (column,) = as_table(frame)
     assert column.name == "k\\udcff"
     assert column.categories == ("a\\ud800", "b")
+
+
+@pytest.mark.parametrize("recipe", ["table.csv", b"table.csv"])
+def test_a_path_is_no_table(recipe):
+    with pytest.raises(InputError, match="Read the file first"):
+        as_table(recipe)
+
+
+def test_a_lazy_frame_is_to_be_collected():
+    pl = pytest.importorskip("polars")
+    with pytest.raises(InputError, match="collect"):
+        as_table(pl.LazyFrame({"a": [1]}))

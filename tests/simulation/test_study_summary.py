@@ -180,3 +180,17 @@ def test_plot_draws_the_summary(result):
             result.plot(["se"], x="speed")
     finally:
         plt.close("all")
+
+
+def failing(a, seed):
+    if a == 2:
+        raise ValueError("no such thing")
+    return {"value": float(a)}
+
+
+def test_representation_names_the_first_failure():
+    result = Study(failing, {"a": [1, 2]}, n_replicates=2, random_state=0).run()
+    text = repr(result)
+    assert "2 of 4 cells done" in text
+    assert "2 failed" in text
+    assert "ValueError: no such thing" in text

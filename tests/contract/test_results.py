@@ -184,10 +184,13 @@ class TestProtocol:
         assert isinstance(found == copy.deepcopy(found), bool)
         assert pickle.loads(pickle.dumps(found)).to_json() == found.to_json()
 
-    def test_picture(self, name):
+
+@pytest.mark.parametrize(
+    "name", [n for n, kind in public_results().items() if hasattr(kind, "plot")]
+)
+class TestPictures:
+    def test_is_drawn_where_it_is_asked_for(self, name):
         found = result(name)
-        if not hasattr(found, "plot"):
-            pytest.skip("no picture")
         parameters = signature(found.plot).parameters
         assert "ax" in parameters or "figure" in parameters
         before = set(plt.get_fignums())

@@ -36,7 +36,7 @@ def with_season(frame):
 days = (pd.to_datetime(daily["date"]) - pd.Timestamp("2013-03-01")).dt.days
 stations = with_season(daily[days % 3 == 0])
 naive = shift_decomposition(
-    stations[[*weather, "log PM2.5", "season"]], "log PM2.5", "season", random_state=0
+    stations[[*weather, "log PM2.5", "season"]], "season", outcome="log PM2.5", random_state=0
 )
 print(naive)
 
@@ -55,7 +55,7 @@ print(naive)
 city = daily.groupby("date", as_index=False)[[*weather, "log PM2.5"]].mean()
 city = with_season(city.iloc[::2])
 fair = shift_decomposition(
-    city[[*weather, "log PM2.5", "season"]], "log PM2.5", "season", random_state=0
+    city[[*weather, "log PM2.5", "season"]], "season", outcome="log PM2.5", random_state=0
 )
 print(fair)
 

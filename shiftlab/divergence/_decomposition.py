@@ -34,9 +34,9 @@ __all__ = ["shift_decomposition"]
 
 def shift_decomposition(
     table: Any,
-    outcome: str,
     environment: Any,
     *,
+    outcome: str,
     estimator: Any = None,
     task: str = "auto",
     reference: Any = None,
@@ -67,10 +67,10 @@ def shift_decomposition(
     table : data frame, mapping of columns, or Table of shape (n_rows, n_columns)
         Columns that are neither outcome, environment nor excluded are covariates; they may have
         missing cells and labels.
-    outcome : str
-        Column to predict. Rows without it are set aside and counted in the result.
     environment : str, sequence of str, or array of shape (n_rows,)
         Column(s) or labels; at least two environments.
+    outcome : str
+        Column to predict. Rows without it are set aside and counted in the result.
     estimator : scikit-learn estimator, optional
         Fitted on standardised numbers, indicators of missing cells and of the 20 most frequent
         labels of each column. By default gradient boosted trees on the columns themselves (labels
@@ -150,7 +150,7 @@ def shift_decomposition(
     >>> x = rng.normal(size=900) + (site == "c")
     >>> y = np.where(site == "b", -x, x) + rng.normal(size=900)
     >>> result = shift_decomposition(
-    ...     {"x": x, "y": y, "site": site}, "y", "site", reference="a",
+    ...     {"x": x, "y": y, "site": site}, "site", outcome="y", reference="a",
     ...     estimator=LinearRegression(), random_state=0,
     ... )
     >>> [item.environment for item in result.environments]

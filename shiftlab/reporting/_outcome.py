@@ -50,8 +50,8 @@ def outcome_section(
     table = prepared.table.select([*prepared.covariates, prepared.outcome])
     result = shift_decomposition(
         table,
-        prepared.outcome,
         prepared.environment,
+        outcome=prepared.outcome,
         reference=reference,
         max_rows=settings.max_rows,
         confidence_level=settings.confidence_level,

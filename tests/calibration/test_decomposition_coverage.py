@@ -52,7 +52,7 @@ def intervals(seed, shift, concept, n_home, n_here):
     table = {f"x{i}": x[:, i] for i in range(3)} | {"y": y + rng.normal(size=len(x))}
     site = np.repeat(["home", "here"], [n_home, n_here])
     result = shift_decomposition(
-        table, "y", site, reference="home", estimator=Zero(), random_state=seed
+        table, site, outcome="y", reference="home", estimator=Zero(), random_state=seed
     )
     parts = [getattr(result.environments[0], name) for name in PARTS]
     return [(part.value, part.low, part.high) for part in parts]

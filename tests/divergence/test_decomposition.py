@@ -70,7 +70,7 @@ def mixed_frame():
 @pytest.fixture(scope="module")
 def base(mixed_frame):
     return shift_decomposition(
-        mixed_frame.drop(columns=["kind", "three"]), "y", "site", n_folds=2, random_state=3
+        mixed_frame.drop(columns=["kind", "three"]), "site", outcome="y", n_folds=2, random_state=3
     )
 
 
@@ -104,7 +104,8 @@ def test_order_of_rows_and_names_of_environments_do_not_matter(base, mixed_frame
     frame = mixed_frame.drop(columns=["kind", "three"]).sample(frac=1, random_state=1)
     frame["site"] = frame["site"].map({"a": "z", "b": "y", "c": "w", "d": "v"})
     np.testing.assert_array_equal(
-        numbers(shift_decomposition(frame, "y", "site", n_folds=2, random_state=3)), numbers(base)
+        numbers(shift_decomposition(frame, "site", outcome="y", n_folds=2, random_state=3)),
+        numbers(base),
     )
 
 
@@ -113,10 +114,10 @@ def test_number_of_workers_does_not_matter(backend):
     frame = make_world(100, shift=0.5)
     trees = DecisionTreeRegressor(splitter="random")
     arguments = {"estimator": trees, "random_state": 1}
-    one = shift_decomposition(frame, "y", "site", **arguments, n_jobs=1)
+    one = shift_decomposition(frame, "site", outcome="y", **arguments, n_jobs=1)
     with joblib.parallel_config(backend):
-        two = shift_decomposition(frame, "y", "site", **arguments, n_jobs=2)
-    other = shift_decomposition(frame, "y", "site", estimator=trees, random_state=2)
+        two = shift_decomposition(frame, "site", outcome="y", **arguments, n_jobs=2)
+    other = shift_decomposition(frame, "site", outcome="y", estimator=trees, random_state=2)
     assert one.to_json() == two.to_json() != other.to_json()
 
 
@@ -124,7 +125,7 @@ def test_scaling_the_outcome_scales_the_squares():
     frame = make_world(200, shift=0.5, concept=1.0)
     scaled = frame.assign(y=frame["y"] * 1024.0)  # a power of two: exact in floating point
     options = {"reference": "home", "n_folds": 2, "random_state": 1}
-    small, large = (shift_decomposition(f, "y", "site", **options) for f in (frame, scaled))
+    small, large = (shift_decomposition(f, "site", outcome="y", **options) for f in (frame, scaled))
     for name in ("loss_home", "total", *PARTS):
         np.testing.assert_allclose(
             large.to_frame()[name], 1024.0**2 * small.to_frame()[name], rtol=1e-6, atol=1.0
@@ -184,7 +185,7 @@ def test_known_loss_models_and_equal_domains_give_plain_means():
 def test_pure_shifts_are_told_apart(shift, concept, zero, not_zero):
     frame = make_world(1200, shift=shift, concept=concept, seed=11)
     item = shift_decomposition(
-        frame, "y", "site", reference="home", estimator=Zero(), random_state=0
+        frame, "site", outcome="y", reference="home", estimator=Zero(), random_state=0
     ).environments[0]
     for name in zero:
         assert getattr(item, name).low <= 0 <= getattr(item, name).high
@@ -194,7 +195,7 @@ def test_pure_shifts_are_told_apart(shift, concept, zero, not_zero):
 def test_mixed_shift_meets_the_truth_of_known_densities():
     frame = make_world(2000, shift=1.0, concept=2.0, seed=4)
     item = shift_decomposition(
-        frame, "y", "site", reference="home", estimator=Zero(), random_state=0
+        frame, "site", outcome="y", reference="home", estimator=Zero(), random_state=0
     ).environments[0]
     rng = np.random.default_rng(8)
     x = rng.normal(size=1_000_000)
@@ -216,7 +217,7 @@ def test_mixed_shift_meets_the_truth_of_known_densities():
 
 def test_disjoint_covariates_are_not_decomposed():
     frame = make_world(300, shift=30.0)
-    result = shift_decomposition(frame, "y", "site", reference="home", random_state=0)
+    result = shift_decomposition(frame, "site", outcome="y", reference="home", random_state=0)
     item = result.environments[0]
     assert np.isnan([getattr(item, name).value for name in PARTS]).all()
     assert "hardly any shared covariates" in item.note
@@ -226,11 +227,13 @@ def test_disjoint_covariates_are_not_decomposed():
 
 def test_weak_overlap_is_noted_and_the_limits_can_be_set():
     frame = make_world(400, shift=3.0)
-    item = shift_decomposition(frame, "y", "site", reference="home", random_state=0).environments[0]
+    item = shift_decomposition(
+        frame, "site", outcome="y", reference="home", random_state=0
+    ).environments[0]
     assert item.note.startswith("few shared covariates")
     assert np.isfinite(item.concept.value)
     strict = shift_decomposition(
-        frame, "y", "site", reference="home", random_state=0, min_overlap=0.9
+        frame, "site", outcome="y", reference="home", random_state=0, min_overlap=0.9
     )
     assert "hardly any shared covariates" in strict.environments[0].note
     assert np.isnan(strict.environments[0].concept.value)
@@ -239,7 +242,7 @@ def test_weak_overlap_is_noted_and_the_limits_can_be_set():
 def test_binary_outcome_uses_the_brier_score(mixed_frame):
     frame = mixed_frame[["x", "flag", "kind", "site"]]
     result = shift_decomposition(
-        frame, "kind", "site", estimator=LogisticRegression(), reference="a", random_state=0
+        frame, "site", outcome="kind", estimator=LogisticRegression(), reference="a", random_state=0
     )
     assert (result.task, result.loss) == ("classification", "Brier score")
     yes = frame["kind"] == "yes"
@@ -252,11 +255,11 @@ def test_binary_outcome_uses_the_brier_score(mixed_frame):
 def test_three_classes_and_booleans(mixed_frame):
     pair = mixed_frame[mixed_frame["site"].isin(["a", "b"])]
     three = shift_decomposition(
-        pair[["x", "three", "site"]], "three", "site", estimator=LogisticRegression()
+        pair[["x", "three", "site"]], "site", outcome="three", estimator=LogisticRegression()
     )
     assert (three.task, len(three.environments)) == ("classification", 2)
     assert all(0 <= item.loss_here.value < 0.5 for item in three.environments)
-    flag = shift_decomposition(pair[["x", "flag", "site"]], "flag", "site", reference="a")
+    flag = shift_decomposition(pair[["x", "flag", "site"]], "site", outcome="flag", reference="a")
     assert flag.task == "classification"
 
 
@@ -266,12 +269,12 @@ def test_class_that_one_environment_lacks():
     site = np.repeat(["a", "b", "c"], 80)
     y = np.where(site == "c", "no", np.where(x > 0, "yes", "no"))
     data = {"x": x, "y": y, "site": site}
-    result = shift_decomposition(data, "y", "site", n_folds=2, random_state=0)
+    result = shift_decomposition(data, "site", outcome="y", n_folds=2, random_state=0)
     item = next(item for item in result.environments if item.environment == "c")
     assert item.loss_constant == 0.0
     assert item.loss_within.value == 0.0
     assert item.loss_here.value > 0.3
-    alone = shift_decomposition(data, "y", "site", reference="c", n_folds=2, random_state=0)
+    alone = shift_decomposition(data, "site", outcome="y", reference="c", n_folds=2, random_state=0)
     # A model that has seen "no" only is wrong whenever the answer is "yes".
     b = next(item for item in alone.environments if item.environment == "b")
     assert b.loss_here.value == pytest.approx(np.mean(y[site == "b"] == "yes"))
@@ -281,7 +284,7 @@ def test_rows_without_outcome_are_counted(mixed_frame):
     frame = mixed_frame[["x", "y", "site"]].copy()
     frame.loc[frame.index[:50], "y"] = np.nan
     frame.loc[frame["site"] == "d", "y"] = np.nan
-    result = shift_decomposition(frame, "y", "site", n_folds=2, random_state=0)
+    result = shift_decomposition(frame, "site", outcome="y", n_folds=2, random_state=0)
     assert result.n_without_outcome == frame["y"].isna().sum() == result.n_rows - result.n_used
     assert any("'d': left out" in note for note in result.notes)
     lost = frame["y"].isna().groupby(frame["site"]).sum()
@@ -298,8 +301,8 @@ def test_tiny_environments_are_flagged_and_share_home_models():
     calls = []
     result = shift_decomposition(
         data,
-        "y",
         "site",
+        outcome="y",
         estimator=Ridge(),
         random_state=0,
         progress=lambda done, total, what: calls.append((done, total, what)),
@@ -320,7 +323,9 @@ def test_subsample_keeps_small_environments():
     assert keep[0] / keep[1] == pytest.approx(5.0, rel=0.1)
     assert share_rows(np.array([5, 6]), None, 300).tolist() == [5, 6]
     frame = make_world(600)
-    result = shift_decomposition(frame, "y", "site", max_rows=400, n_folds=2, random_state=0)
+    result = shift_decomposition(
+        frame, "site", outcome="y", max_rows=400, n_folds=2, random_state=0
+    )
     assert result.n_used == 400
     assert any("400 of 1200 rows" in note for note in result.notes)
 
@@ -328,8 +333,8 @@ def test_subsample_keeps_small_environments():
 def test_reference_and_excluded_columns(mixed_frame):
     result = shift_decomposition(
         mixed_frame,
-        "y",
         "site",
+        outcome="y",
         reference="a",
         exclude=["kind", "three", "label"],
         estimator=LinearRegression(),
@@ -409,15 +414,15 @@ def test_data_that_cannot_be_decomposed():
     x = np.arange(120.0)
     site = np.repeat(["a", "b"], 60)
     with pytest.raises(DegenerateDataError, match="one value only"):
-        shift_decomposition({"x": x, "y": np.ones(120), "site": site}, "y", "site")
+        shift_decomposition({"x": x, "y": np.ones(120), "site": site}, "site", outcome="y")
     y = np.where(site == "a", x, np.nan)
     with pytest.raises(DegenerateDataError, match="known in 1 environment"):
-        shift_decomposition({"x": x, "y": y, "site": site}, "y", "site")
+        shift_decomposition({"x": x, "y": y, "site": site}, "site", outcome="y")
     with pytest.raises(InputError, match="at least 2"):
-        shift_decomposition({"x": x, "y": x, "site": np.full(120, "a")}, "y", "site")
+        shift_decomposition({"x": x, "y": x, "site": np.full(120, "a")}, "site", outcome="y")
     small = np.repeat(["a", "b"], [20, 100])
     with pytest.raises(DegenerateDataError, match="reference: 20 rows"):
-        shift_decomposition({"x": x, "y": x, "site": small}, "y", "site", reference="a")
+        shift_decomposition({"x": x, "y": x, "site": small}, "site", outcome="y", reference="a")
 
 
 def test_constant_outcome_in_one_environment():
@@ -425,7 +430,9 @@ def test_constant_outcome_in_one_environment():
     x = rng.normal(size=200)
     site = np.repeat(["a", "b"], 100)
     y = np.where(site == "b", 2.0, x)
-    result = shift_decomposition({"x": x, "y": y, "site": site}, "y", "site", random_state=0)
+    result = shift_decomposition(
+        {"x": x, "y": y, "site": site}, "site", outcome="y", random_state=0
+    )
     b = next(item for item in result.environments if item.environment == "b")
     assert b.loss_constant == 0.0
     assert b.loss_within.value == pytest.approx(0.0, abs=1e-12)

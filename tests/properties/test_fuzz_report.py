@@ -51,39 +51,53 @@ KINDS = (
 )
 
 
+#: The last kinds hold what is refused as a rule; most tables do without them.
+USUAL = [kind for i, kind in enumerate(KINDS) if i not in (0, 2, 3)]
+
+
 @st.composite
-def tables(draw, max_columns=5):
-    """Draw a frame with a column "site" of labels, whatever the others are."""
-    n = draw(st.sampled_from([1, 2, 3, 8, 40, 90, 130]))
-    seed = draw(st.integers(0, 2**32 - 1))
-    rng = np.random.default_rng(seed)
-    names = draw(st.lists(texts, min_size=1, max_size=max_columns, unique=True))
-    columns = {"site": np.array(draw(st.lists(texts, min_size=1, max_size=4)), dtype=object)}
-    for name in names:
+def tables(draw, max_columns=4):
+    """Draw a frame: a few columns of anything beside columns that can play a role."""
+    n = draw(st.sampled_from([130, 130, 130, 90, 40, 8, 2, 1]))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    columns = {"site": draw(st.lists(texts.filter(bool), min_size=2, max_size=4, unique=True))}
+    kinds = st.sampled_from(USUAL if draw(st.integers(0, 3)) else KINDS)
+    for name in draw(st.lists(texts, min_size=1, max_size=max_columns, unique=True)):
         # Few cells are drawn and spread over the rows: that keeps large tables quick to draw.
-        cells = draw(st.lists(draw(st.sampled_from(KINDS)), min_size=1, max_size=12))
-        missing = [None] * draw(st.integers(0, 2))
-        pool = np.empty(len(cells) + len(missing), dtype=object)
-        pool[:] = [*cells, *missing]
-        columns.setdefault(name, pool)
-    frame = pd.DataFrame(
-        {name: pd.Series(rng.choice(pool, n), dtype=object) for name, pool in columns.items()}
-    )
-    if draw(st.booleans()):
-        frame["noise"] = rng.normal(size=n)
+        cells = draw(st.lists(draw(kinds), min_size=2, max_size=12))
+        columns.setdefault(name, [*cells, *[None] * draw(st.integers(0, 2))])
+    frame = pd.DataFrame({name: spread(rng, cells, n) for name, cells in columns.items()})
+    frame["sex"] = rng.choice(["f", "m"], n)
+    frame["ok"] = rng.integers(0, 2, n)
+    frame["size"] = rng.normal(size=n)
     return frame if draw(st.booleans()) else frame.infer_objects()
+
+
+def spread(rng, cells, n):
+    """Return a column of n cells drawn from a few."""
+    pool = np.empty(len(cells), dtype=object)
+    pool[:] = cells
+    return pd.Series(rng.choice(pool, n), dtype=object)
 
 
 @st.composite
 def requests(draw, names):
     """Draw the roles of columns; most are legitimate."""
-    chosen = st.sampled_from([*names, "absent"])
-    roles = {"environment": draw(st.sampled_from(["site", "site", "site", ["site", names[-1]]]))}
-    for role in ("outcome", "decision", "sensitive_features"):
-        if draw(st.booleans()):
-            roles[role] = draw(chosen)
+
+    def either(usual, rare):
+        return draw(st.sampled_from(rare if draw(st.integers(0, 9)) == 0 else usual))
+
+    rare = [*names, "absent"]
+    roles = {
+        "environment": either(["site"], [*rare, ["site", names[-1]]]),
+        "outcome": either([None, "ok", "size", names[1]], rare),
+        "decision": either([None, None, "ok"], rare),
+        "sensitive_features": either([None, "sex"], rare),
+    }
+    if roles["outcome"] == roles["decision"] == "ok":
+        roles["outcome"] = "size"
     for option in ("pos_label", "reference"):
-        if draw(st.integers(0, 3)) == 0:
+        if draw(st.integers(0, 9)) == 0:
             roles[option] = draw(texts | st.integers(0, 1))
     return roles
 
@@ -124,10 +138,13 @@ def check_report(data):
 
 def check_command(data):
     frame = data.draw(tables(max_columns=3))
-    words = ["--environment", data.draw(st.sampled_from(["site", "site", "sit,e", ""]))]
-    for option in ("--outcome", "--decision", "--sensitive", "--exclude", "--reference"):
-        if data.draw(st.integers(0, 3)) == 0:
-            words += [f"{option}={data.draw(st.sampled_from([*frame.columns, 'no']))}"]
+    roles = data.draw(requests(list(frame.columns)))
+    options = {"sensitive_features": "--sensitive", "pos_label": "--pos-label"}
+    words = [
+        f"{options.get(role, '--' + role)}={value}"
+        for role, value in roles.items()
+        if isinstance(value, str) and "\x00" not in value
+    ]
     cut = data.draw(st.integers(0, 40)) if data.draw(st.integers(0, 4)) == 0 else 0
     stream = io.StringIO()
     writer = csv.writer(stream)

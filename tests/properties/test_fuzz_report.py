@@ -21,7 +21,7 @@ from shiftlab.reporting import shift_report
 QUICK = {"n_resamples": 39, "max_rows": 500}
 SLOW = pytest.mark.slow
 FEW = settings(
-    max_examples=12,
+    max_examples=6,
     deadline=None,
     derandomize=True,
     database=None,

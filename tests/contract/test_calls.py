@@ -96,7 +96,7 @@ CALLS = {
     "robust_scale": ((X,), {}),
     "scott_bandwidth": ((X,), {}),
     "selection_rate": ((CHOSEN, GROUP), {"sample_weight": WEIGHT}),
-    "shift_decomposition": ((FRAME, "y", SITE), {"estimator": line(), "n_folds": 2}),
+    "shift_decomposition": ((FRAME, SITE), {"outcome": "y", "estimator": line(), "n_folds": 2}),
     "silverman_bandwidth": ((X,), {}),
     "sliced_wasserstein": ((X, Y), {"n_projections": 5}),
     "sliced_wasserstein_test": ((X, Y), {**FEW, "n_projections": 5}),

@@ -88,7 +88,7 @@ MAKE = {
     "GroupFairness": lambda: import_module("shiftlab.metrics").group_fairness(counts()),
     "Metric": metric,
     "ShiftDecomposition": lambda: divergence(
-        "shift_decomposition", table(), "y", "site", estimator=linear(), random_state=0
+        "shift_decomposition", table(), "site", outcome="y", estimator=linear(), random_state=0
     ),
     "SimulatedData": simulated,
     "StudyResult": study,

@@ -26,8 +26,8 @@ ColumnKind: TypeAlias = Literal["numeric", "datetime", "categorical", "boolean"]
 NUMBER_KINDS = ("numeric", "datetime")
 #: From here on float64 no longer tells neighbouring whole numbers apart.
 EXACT_LIMIT = 2**53
-#: Sums of squares and of their squares stay finite up to here, and above zero down to its inverse.
-LARGEST = 1e60
+#: Squared losses and the fourth powers of those stay finite up to here, above zero to its inverse.
+LARGEST = 1e30
 DURATION_NOTE = "durations, read as days"
 
 

@@ -134,7 +134,9 @@ def cross_fit(
     from sklearn.metrics import roc_auc_score
 
     both, fold = np.concatenate(rows), np.concatenate(folds)
-    loss = np.concatenate(losses)
+    # Boosting keeps float32 gradients; a power of two brings losses of any size there unharmed.
+    scale = 2.0 ** np.frexp(np.concatenate(losses).max())[1]
+    loss = np.concatenate(losses) / scale
     here = np.repeat([False, True], [len(rows[0]), len(rows[1])])
     trees, smooth = covariates.trees[both], covariates.smooth(both)
     predicted = np.empty((3, 2, len(both)))
@@ -149,8 +151,8 @@ def cross_fit(
                 model.fit(features[fit_rows], target[fit_rows])
                 predicted[i, j, test] = _raw(model, features[test], is_domain)
     domain = np.clip(_stack_domain(predicted[0].T, here), TRIM, 1 - TRIM)
-    at_home = _stack_loss(predicted[1].T, loss, ~here)
-    at_here = _stack_loss(predicted[2].T, loss, here)
+    at_home = _stack_loss(predicted[1].T, loss, ~here) * scale
+    at_here = _stack_loss(predicted[2].T, loss, here) * scale
     parts = [Nuisance(domain[s], at_home[s], at_here[s]) for s in (~here, here)]
     return parts[0], parts[1], float(roc_auc_score(here, domain))
 

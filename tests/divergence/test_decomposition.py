@@ -436,3 +436,21 @@ def test_constant_outcome_in_one_environment():
     b = next(item for item in result.environments if item.environment == "b")
     assert b.loss_constant == 0.0
     assert b.loss_within.value == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("size", [9e29, 1.1e-30])
+def test_the_largest_and_smallest_outcomes_that_tables_hold_are_split(size):
+    rng = np.random.default_rng(0)
+    site = np.repeat(["a", "b"], 100)
+    x = rng.normal(size=200)
+    y = np.clip(x + rng.normal(size=200), -4, 4)
+    results = [
+        shift_decomposition(
+            {"x": x, "y": y / 4 * scale, "site": site}, "site", outcome="y",
+            estimator=LinearRegression(), random_state=0,
+        )
+        for scale in (1.0, size)
+    ]  # fmt: skip
+    for part in ("total", "concept"):
+        plain, scaled = (getattr(result.environments[0], part).value for result in results)
+        assert scaled / size**2 == pytest.approx(plain, rel=1e-6, abs=1e-9), part

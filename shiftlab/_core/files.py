@@ -139,6 +139,17 @@ def _read_csv(path: Path, missing: Sequence[str], encoding: str) -> "pd.DataFram
         raise _packing_error(path) from error
     if frame.empty:
         raise InputError(f"'{path.name}' has a header but no rows.")
+    return _read_decimal_commas(frame) if separator == ";" else frame
+
+
+def _read_decimal_commas(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Read "0,5" as a number in a file separated by semicolons, where that is the custom."""
+    import pandas as pd
+
+    for name in frame.columns[[not pd.api.types.is_numeric_dtype(t) for t in frame.dtypes]]:
+        text = frame[name].dropna().astype(str)
+        if len(text) and text.str.fullmatch(r"[-+]?\d+(,\d+)?").all():
+            frame[name] = pd.to_numeric(frame[name].str.replace(",", ".", regex=False))
     return frame
 
 

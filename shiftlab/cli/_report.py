@@ -148,9 +148,19 @@ def _settings(options: argparse.Namespace, names: list[str]) -> dict[str, Any]:
         "min_count": options.min_count,
         "reference_group": _reference_groups(options.reference_group),
         "random_state": options.seed,
-        "n_jobs": options.jobs or min(os.cpu_count() or 1, MAX_JOBS),
+        "n_jobs": _workers(options.jobs),
         "progress": not options.quiet,
     }
+
+
+def _workers(jobs: int | None) -> int:
+    from shiftlab.exceptions import InputError
+
+    if jobs is None:
+        return min(os.cpu_count() or 1, MAX_JOBS)
+    if jobs < 1:
+        raise InputError(f"--jobs must be at least 1, found {jobs}.")
+    return jobs
 
 
 def _read(options: argparse.Namespace) -> "tuple[pd.DataFrame, dict[str, str]]":

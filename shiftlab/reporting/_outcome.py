@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from shiftlab._core.progress import Progress
 from shiftlab._core.results import to_plain
+from shiftlab.exceptions import DegenerateDataError
 from shiftlab.reporting._options import ReportOptions
 from shiftlab.reporting._prepare import Prepared
 from shiftlab.reporting._sections import Section, figure_to_svg, number_text
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["outcome_section"]
 
+TITLE = "Outcome: covariate or concept shift?"
 #: A loss below this share of the best constant's suggests that a column gives the outcome away.
 LEAK = 0.05
 LOSSES = {
@@ -44,12 +46,28 @@ def outcome_section(
     -------
     Section
     """
+    try:
+        result = _decompose(prepared, reference, settings, progress)
+    except DegenerateDataError as error:
+        # Too few rows for this section is no reason to withhold the others.
+        reason = str(error)
+        empty = {"outcome": prepared.outcome, "skipped": reason, "rows_set_aside": []}
+        finding = f"The section on the outcome is empty: {reason}"
+        return Section("outcome", TITLE, to_plain(empty), (finding,))
+    data = _describe(result, reference)
+    figures = {"parts": figure_to_svg(lambda: _draw(result, data["scale"]))}
+    findings = (*_findings(data), *_warnings(data))
+    return Section("outcome", TITLE, to_plain(data), findings, figures)
+
+
+def _decompose(
+    prepared: Prepared, reference: Any, settings: ReportOptions, progress: Progress
+) -> "ShiftDecomposition":
     from shiftlab.divergence import shift_decomposition
 
-    assert prepared.outcome is not None  # noqa: S101 - the caller asks only then
-    table = prepared.table.select([*prepared.covariates, prepared.outcome])
-    result = shift_decomposition(
-        table,
+    assert prepared.outcome is not None  # noqa: S101 - the section is asked for only then
+    return shift_decomposition(
+        prepared.table.select([*prepared.covariates, prepared.outcome]),
         prepared.environment,
         outcome=prepared.outcome,
         reference=reference,
@@ -59,11 +77,15 @@ def outcome_section(
         n_jobs=settings.n_jobs,
         progress=progress,
     )
+
+
+def _describe(result: "ShiftDecomposition", reference: Any) -> dict[str, Any]:
     # A squared error means little by itself; as a share of the variance it speaks for any outcome.
     scale = "share" if result.task == "regression" else "loss"
-    rows = result.to_frame(scale=scale).to_dict("records")
-    data: dict[str, Any] = {
+    rows: list[dict[Any, Any]] = result.to_frame(scale=scale).to_dict("records")
+    return {
         "outcome": result.outcome,
+        "skipped": "",
         "task": result.task,
         "loss": LOSSES[result.task],
         "scale": scale,
@@ -76,14 +98,6 @@ def outcome_section(
         "environments": [row | {"environment": str(row["environment"])} for row in rows],
         "rows_set_aside": _set_aside(result),
     }
-    figures = {"parts": figure_to_svg(lambda: _draw(result, scale))}
-    return Section(
-        "outcome",
-        "Outcome: covariate or concept shift?",
-        to_plain(data),
-        (*_findings(data), *_warnings(data)),
-        figures,
-    )
 
 
 def _set_aside(result: "ShiftDecomposition") -> list[dict[str, Any]]:

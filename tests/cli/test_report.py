@@ -114,6 +114,7 @@ def test_summary_goes_to_standard_output(capsys, table, tmp_path):
         (["{table}", "--environment", "site", "--reference", "z"], "no label 'z'"),
         (["{table}", "--environment", "site", "--seed", "-1"], "must not be negative"),
         (["{table}", "--example"], "leave TABLE out"),
+        (["{table}", "--environment", "site", "--jobs", "0"], "--jobs must be at least 1"),
         (["{table}", "--environment", "site", "--out", "{table}/x"], "cannot write"),
     ],
 )

@@ -126,3 +126,12 @@ def test_index_of_a_parquet_file_is_a_column(tmp_path):
     frame = pd.DataFrame({"site": ["a", "b"], "x": [1.0, 2.0]})
     frame.set_index("site").to_parquet(tmp_path / "t.parquet")
     pd.testing.assert_frame_equal(read_table(tmp_path / "t.parquet"), frame)
+
+
+def test_decimal_commas_in_files_with_semicolons(tmp_path):
+    (tmp_path / "t.csv").write_text("a;b;c\n1,5;x,1;3\n-2,25;y;4\n;z;5\n")
+    frame = read_table(tmp_path / "t.csv")
+    assert frame["a"].tolist()[:2] == [1.5, -2.25]
+    assert frame["a"].isna().tolist() == [False, False, True]
+    assert frame["b"].tolist() == ["x,1", "y", "z"]
+    assert frame["c"].tolist() == [3, 4, 5]

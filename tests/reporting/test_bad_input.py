@@ -161,3 +161,13 @@ def test_reference_group_is_checked_before_long_work(make_table):
         shift_report(make_table(), "site", **roles, reference_group={"knd": "a"}, **QUICK)
     with pytest.raises(InputError, match=r"reference_group.*no label 'z'"):
         shift_report(make_table(), "site", **roles, reference_group={"kind": "z"}, **QUICK)
+
+
+def test_too_few_rows_for_the_outcome_leave_the_other_sections(make_table):
+    frame = pd.concat([make_table(n=60).iloc[:60], make_table(n=60).iloc[:1].assign(site="b")])
+    report = shift_report(frame, "site", outcome="y", **QUICK)
+    document = report.to_dict()
+    assert document["shifts"]["tests"]
+    assert "rows" in document["outcome"]["skipped"]
+    assert any("section on the outcome is empty" in finding for finding in report.findings)
+    assert "Left out" in report.to_html()

@@ -2,7 +2,7 @@
 
     python benchmarks/calibration.py --quick          two to three minutes on an idle core
     python benchmarks/calibration.py                  about twenty times as many simulations
-    python benchmarks/calibration.py --only distances --quick
+    python benchmarks/calibration.py --only distances --runs 150
 
 One row per method and setting: number of simulations, share of rejections at 0.05 (or share of 95 %
 intervals that hold the truth), and the 95 % interval that the number of simulations leaves for it.
@@ -372,6 +372,9 @@ SECTIONS = {
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="few simulations")
+    parser.add_argument(
+        "--runs", type=int, help="simulations per section, instead of its own number"
+    )
     parser.add_argument("--only", choices=SECTIONS, nargs="+", default=list(SECTIONS))
     options = parser.parse_args()
     print(f"$ python benchmarks/calibration.py {' '.join(sys.argv[1:])}".rstrip())
@@ -380,7 +383,7 @@ def main():
     for name in options.only:
         function, quick, full = SECTIONS[name]
         start = time.perf_counter()
-        function(quick if options.quick else full)
+        function(options.runs or (quick if options.quick else full))
         print(f"# {name}: {time.perf_counter() - start:.0f} s", flush=True)
 
 

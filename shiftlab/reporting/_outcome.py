@@ -51,7 +51,11 @@ def outcome_section(
     except DegenerateDataError as error:
         # Too few rows for this section is no reason to withhold the others.
         reason = str(error)
-        empty = {"outcome": prepared.outcome, "skipped": reason, "rows_set_aside": []}
+        empty: dict[str, Any] = {
+            "outcome": prepared.outcome,
+            "skipped": reason,
+            "rows_set_aside": [],
+        }
         finding = f"The section on the outcome is empty: {reason}"
         return Section("outcome", TITLE, to_plain(empty), (finding,))
     data = _describe(result, reference)

@@ -117,7 +117,7 @@ def shift_decomposition(
     Notes
     -----
     Environments with fewer than 50 rows get their loss, but no parts; below 300 rows on either side
-    the intervals of the two covariate parts are too narrow, which is noted. With more than 20
+    the intervals of the parts are too narrow, which is noted. With more than 20
     environments they are put into 20 groups, and home is what lies outside the group.
 
     The paper weights the losses by a domain classifier. Here the weights are completed by models

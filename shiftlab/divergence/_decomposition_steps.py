@@ -24,7 +24,7 @@ __all__ = ["Group", "Settings", "constant_loss", "deal_groups", "examine", "home
 MAX_GROUPS = 20
 #: Environments with fewer rows are not decomposed.
 MIN_ROWS = 50
-#: With fewer rows than this on either side, the intervals of the covariate parts are too narrow:
+#: With fewer rows than this on either side, the intervals of the parts are too narrow:
 #: at 100 and 100 rows those of 95% held the truth in about 85% of simulated samples.
 FEW_ROWS = 300
 #: With fewer effective rows on the shared covariates the parts are not reported.
@@ -207,7 +207,7 @@ def _judge(space: SharedSpace, n_rows: int, settings: Settings) -> tuple[bool, s
     if space.overlap < WEAK_OVERLAP:
         notes.append(f"few shared covariates (overlap {space.overlap:.2f})")
     if n_rows < FEW_ROWS:
-        notes.append(f"{n_rows} rows: intervals of the covariate parts are too narrow")
+        notes.append(f"{n_rows} rows: intervals of the parts are too narrow")
     return True, "; ".join(notes)
 
 

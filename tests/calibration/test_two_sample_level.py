@@ -75,7 +75,7 @@ def band(n_nulls, low=LOWEST, high=HIGHEST):
     )
 
 
-def judge(method, law, n, found, how="permutation, B = 99"):
+def check_level(method, law, n, found, how="permutation, B = 99"):
     """Print one row of the table and hold the levels against the promise."""
     levels = (found <= ALPHA).mean(axis=1)
     sys.stdout.write(
@@ -106,14 +106,14 @@ def test_level_in_small(method):
 @pytest.mark.parametrize("method", [*ON_LINE, *ON_CELLS, *ON_PLANE])
 @pytest.mark.parametrize(("n", "n_nulls"), [(50, 2000), (500, 500)])
 def test_level(method, law, n, n_nulls):
-    judge(method, law, n, pvalues(method, law, n, n_nulls, seed=n))
+    check_level(method, law, n, pvalues(method, law, n, n_nulls, seed=n))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("law", [normal, tied], ids=lambda law: law.__name__)
 @pytest.mark.parametrize("method", [*ON_LINE, *ON_CELLS, "mmd_fourier", "mmd_block"])
 def test_level_of_large_samples(method, law):
-    judge(method, law, 10_000, pvalues(method, law, 10_000, 300, seed=1))
+    check_level(method, law, 10_000, pvalues(method, law, 10_000, 300, seed=1))
 
 
 @pytest.mark.slow
@@ -122,7 +122,7 @@ def test_level_of_large_samples(method, law):
 def test_level_without_replacement(method, law):
     options = {"n_y": 150, "sampling": "without_replacement", "seed": 2}
     found = pvalues(method, law, 50, 1000, **options)
-    judge(method, law, 50, found, "subsamples of 150 rows, B = 99")
+    check_level(method, law, 50, found, "subsamples of 150 rows, B = 99")
 
 
 @pytest.mark.slow
@@ -139,12 +139,14 @@ def test_level_without_replacement(method, law):
 )
 def test_level_of_asymptotic_pvalues(method, law, options):
     found = pvalues(method, law, 500, 2000, seed=3, n_resamples=0, **options)
-    judge(method, law, 500, found, "without resamples")
+    check_level(method, law, 500, found, "without resamples")
 
 
 @pytest.mark.slow
 def test_level_of_the_costly_tests():
     options = {"n_resamples": 19, "n_splits": 2}
-    judge("classifier", normal, 30, pvalues("classifier", normal, 30, 300, **options), "B = 19")
+    check_level(
+        "classifier", normal, 30, pvalues("classifier", normal, 30, 300, **options), "B = 19"
+    )
     found = pvalues("wasserstein", plane, 30, 300, n_resamples=19)
-    judge("wasserstein", plane, 30, found, "exact, two columns, B = 19")
+    check_level("wasserstein", plane, 30, found, "exact, two columns, B = 19")

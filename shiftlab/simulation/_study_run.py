@@ -20,8 +20,9 @@ __all__ = ["Job", "Writer", "execute"]
 BATCH_SECONDS = 0.25
 #: A batch whose cells are slower than expected hands back after this long what it has not begun.
 BATCH_LIMIT = 1.0
-#: Records are kept once this much computing time, or this many cells, wait.
-FLUSH_SECONDS = 1.0
+#: Records are kept once this much computing time, or this many cells, wait: a full batch is kept as
+#: soon as it arrives, so that a kill loses the batches under way and hardly more.
+FLUSH_SECONDS = 0.2
 FLUSH_CELLS = 5000
 
 

@@ -119,6 +119,8 @@ def _read_csv(path: Path, missing: Sequence[str], encoding: str) -> "pd.DataFram
                 na_values=[*MISSING_MARKS, *missing],
                 low_memory=False,
                 index_col=False,
+                # The fast parser may miss a number by its last bit.
+                float_precision="round_trip",
             )
     except pd.errors.EmptyDataError as error:
         raise InputError(f"'{path.name}' has no columns.") from error

@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from shiftlab._core.parallel import parallel_map
 from shiftlab._core.progress import Progress
 from shiftlab._core.random import spawn_seeds
@@ -117,7 +115,7 @@ def _describe(result: "EnvironmentDistances") -> dict[str, Any]:
         "n_pairs": len(frame),
         "n_tested": int(tested.sum()),
         "n_different": int(frame["different"].sum()),
-        "median_distance": float(np.nanmedian(frame["distance"])),
+        "median_distance": float(frame["distance"].median()),
         "median_noise_95": float(frame["noise_95"].median()),
         "pairs": pairs,
         "matrix": _matrix(result),

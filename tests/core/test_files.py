@@ -3,6 +3,7 @@
 import gzip
 import zipfile
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -135,3 +136,9 @@ def test_decimal_commas_in_files_with_semicolons(tmp_path):
     assert frame["a"].isna().tolist() == [False, False, True]
     assert frame["b"].tolist() == ["x,1", "y", "z"]
     assert frame["c"].tolist() == [3, 4, 5]
+
+
+def test_numbers_are_read_to_the_last_bit(tmp_path):
+    numbers = np.random.default_rng(0).normal(size=500)
+    pd.DataFrame({"x": numbers}).to_csv(tmp_path / "t.csv", index=False)
+    np.testing.assert_array_equal(read_table(tmp_path / "t.csv")["x"], numbers)

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import shiftlab
+from shiftlab._core.files import read_table
 from shiftlab.cli import main
 
 QUICK = ["--resamples", "39", "--max-rows", "1000", "--quiet"]
@@ -74,7 +75,7 @@ def test_column_names_with_commas_are_understood(capsys, tmp_path, table):
 
 
 def test_parquet_and_gzip(capsys, table, tmp_path):
-    frame = pd.read_csv(table)
+    frame = read_table(table)
     frame.to_parquet(tmp_path / "t.parquet")
     frame.to_csv(tmp_path / "t.csv.gz", index=False)
     numbers = []

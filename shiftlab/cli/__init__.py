@@ -1,6 +1,7 @@
 """The command line: ``shiftlab VERB ...``; each verb calls one public function and writes files.
 
-Exit codes: 0 done, 2 usage or input error, 70 internal error, 130 interrupted.
+Exit codes: 0 done, 2 usage or input error, 70 internal error, 130 interrupted. A verb may return
+others, which its help explains.
 """
 
 import argparse
@@ -52,8 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.simplefilter("always")
             warnings.showwarning = _show_warning
-            options.run(options)
+            code = options.run(options)
             sys.stdout.flush()
+            return code or 0
     except BrokenPipeError:
         # Whoever read standard output has left; the files are written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -14,6 +14,7 @@ _SUBPACKAGES = (
     "datasets",
     "divergence",
     "exceptions",
+    "graphs",
     "kernels",
     "metrics",
     "reporting",

@@ -20,7 +20,6 @@ from shiftlab.graphs._graph import MixedGraph
 from shiftlab.graphs._knowledge import Knowledge
 from shiftlab.graphs._marks import Edge, Mark
 from shiftlab.graphs._meek import meek_closure
-from shiftlab.graphs._plot import plot_graph
 from shiftlab.graphs._separation import d_separated
 from shiftlab.graphs._text import to_dot, to_graphml
 
@@ -37,7 +36,6 @@ __all__ = [
     "from_causallearn",
     "from_networkx",
     "meek_closure",
-    "plot_graph",
     "structural_hamming_distance",
     "structural_intervention_distance",
     "to_causallearn",

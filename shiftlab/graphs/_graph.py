@@ -1,6 +1,6 @@
 """A graph whose edges have a tail, an arrow or a circle at each end."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -233,11 +233,38 @@ class MixedGraph(Result):
 
         return to_graphml(self)
 
-    def plot(self, ax: Any = None, **options: Any) -> Any:
-        """Draw the graph; see `shiftlab.graphs.plot_graph` for the options."""
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        highlight: Collection[str] = (),
+        support: Mapping[frozenset[str], float] | None = None,
+        root: str | None = None,
+        title: str = "",
+    ) -> Any:
+        """Draw the graph from left to right.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; new axes of a fitting size by default.
+        highlight : collection of str, default ()
+            Nodes to fill, for instance those that change between environments.
+        support : mapping of frozenset to float, optional
+            A number from 0 to 1 for pairs of nodes: edges are drawn as thick as that and labelled
+            in percent.
+        root : str, optional
+            A node drawn apart, such as the environment.
+        title : str, default ""
+            Title of the axes.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
         from shiftlab.graphs._plot import plot_graph
 
-        return plot_graph(self, ax=ax, **options)
+        return plot_graph(self, ax, highlight=highlight, support=support, root=root, title=title)
 
     def __repr__(self) -> str:
         shown = [f"  {edge}" for edge in self.edges[:20]]

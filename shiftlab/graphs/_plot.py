@@ -18,46 +18,14 @@ NODE_HEIGHT, LETTER, GAP = 0.36, 0.085, 0.5
 
 def plot_graph(
     graph: MixedGraph,
+    ax: Any,
     *,
-    highlight: Collection[str] = (),
-    support: Mapping[frozenset[str], float] | None = None,
-    root: str | None = None,
-    title: str = "",
-    ax: Any = None,
+    highlight: Collection[str],
+    support: Mapping[frozenset[str], float] | None,
+    root: str | None,
+    title: str,
 ) -> Any:
-    """Draw a graph from left to right.
-
-    Parameters
-    ----------
-    graph : MixedGraph
-        What to draw.
-    highlight : collection of str, default ()
-        Nodes to fill, for instance those that change between environments.
-    support : mapping of frozenset to float, optional
-        A number from 0 to 1 for pairs of nodes: edges are drawn as thick as that and labelled.
-    root : str, optional
-        A node drawn apart, such as the environment.
-    title : str, default ""
-        Title of the axes.
-    ax : matplotlib Axes, optional
-        Where to draw; new axes of a fitting size by default.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Raises
-    ------
-    MissingDependencyError
-        If matplotlib is not installed.
-
-    Examples
-    --------
-    >>> from shiftlab.graphs import MixedGraph, plot_graph
-    >>> axes = plot_graph(MixedGraph("abc", ["a -> b", "b -- c"]), highlight=["b"])
-    >>> len(axes.texts)
-    3
-    """
+    """Draw a graph from left to right; the work behind `MixedGraph.plot`."""
     import matplotlib.pyplot as plt
 
     layers = _layers(graph, root)
@@ -166,15 +134,13 @@ def _draw_edge(
 
     far = abs(depth[edge.source] - depth[edge.target])
     bend = 0.0 if far == 1 else 0.22 if far != 0 else 0.3
-    heads = {"tail": "-", "arrow": "<", "circle": "-"}
-    style = heads[edge.source_mark].replace("-", "") + "-"
-    style += ">" if edge.target_mark == "arrow" else ""
+    style = "<|" if edge.source_mark == "arrow" else ""
+    style += "-" + ("|>" if edge.target_mark == "arrow" else "")
     from_root = root in edge[:2]
     patch = FancyArrowPatch(
         place[edge.source],
         place[edge.target],
-        arrowstyle=("<|-|>" if style == "<->" else "-|>" if style == "->" else
-                    "<|-" if style == "<-" else "-"),
+        arrowstyle=style,
         connectionstyle=f"arc3,rad={bend}",
         mutation_scale=11,
         linewidth=0.9 if strength is None else 0.4 + 2.0 * strength,
@@ -183,18 +149,32 @@ def _draw_edge(
         alpha=1.0 if strength is None else 0.35 + 0.65 * strength,
         patchA=texts[edge.source].get_bbox_patch(),
         patchB=texts[edge.target].get_bbox_patch(),
-        zorder=1,
+        zorder=4,  # after the nodes, whose boxes get their size when they are drawn
     )  # fmt: skip
     ax.add_patch(patch)
-    (x0, y0), (x1, y1) = place[edge.source], place[edge.target]
-    middle = ((x0 + x1) / 2 + bend * (y1 - y0) / 2, (y0 + y1) / 2 - bend * (x1 - x0) / 2)
+    curve = _curve(place[edge.source], place[edge.target], bend)
     if strength is not None:
         ax.text(
-            *middle, f"{100 * strength:.0f}", fontsize=7, color=INK, ha="center", va="center",
-            bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none"}, zorder=2,
+            *curve[len(curve) // 2], f"{100 * strength:.0f}", fontsize=7, color=INK,
+            ha="center", va="center", zorder=5,
+            bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none"},
         )  # fmt: skip
-    for name, mark in ((edge.source, edge.source_mark), (edge.target, edge.target_mark)):
+    for name, mark, points in (
+        (edge.source, edge.source_mark, curve),
+        (edge.target, edge.target_mark, curve[::-1]),
+    ):
         if mark == "circle":
-            x, y = place[name]
-            towards = (x + 0.3 * (middle[0] - x), y + 0.3 * (middle[1] - y))
-            ax.plot(*towards, "o", markersize=4, markerfacecolor="white", markeredgecolor=INK)
+            away = np.abs(points - points[0])
+            outside = (away[:, 0] > _width(name) / 2 + 0.12) | (away[:, 1] > NODE_HEIGHT / 2 + 0.1)
+            at = points[int(outside.argmax())]
+            ax.plot(*at, "o", markersize=4, markerfacecolor="white", markeredgecolor=INK, zorder=5)
+
+
+def _curve(start: tuple[float, float], end: tuple[float, float], bend: float) -> np.ndarray:
+    """Return points along matplotlib's "arc3": a parabola through its control point."""
+    (x0, y0), (x1, y1) = start, end
+    control = np.array([(x0 + x1) / 2 + bend * (y1 - y0), (y0 + y1) / 2 - bend * (x1 - x0)])
+    t = np.linspace(0, 1, 101)[:, None]
+    return np.asarray(
+        (1 - t) ** 2 * np.array(start) + 2 * t * (1 - t) * control + t**2 * np.array(end)
+    )

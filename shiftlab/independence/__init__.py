@@ -7,6 +7,7 @@ for many questions about one table, with everything that questions share compute
 from shiftlab.independence._contingency import ContingencyTest
 from shiftlab.independence._fisher_z import FisherZ
 from shiftlab.independence._indexed import IndexedTest
+from shiftlab.independence._kernel import KernelTest
 from shiftlab.independence._oracle import Oracle
 from shiftlab.independence._protocol import CIResult, IndependenceTest
 
@@ -16,5 +17,6 @@ __all__ = [
     "FisherZ",
     "IndependenceTest",
     "IndexedTest",
+    "KernelTest",
     "Oracle",
 ]

@@ -48,9 +48,8 @@ def column_scores(variable: Variable) -> np.ndarray:
     return np.column_stack([normal_scores(x) for x in varying])
 
 
-def kernel_features(variable: Variable, width: float = 1.0) -> KernelFeatures:
+def kernel_features(variable: Variable, scores: np.ndarray, width: float = 1.0) -> KernelFeatures:
     """Return features of a Gaussian kernel of the normal scores times a delta kernel."""
-    scores = column_scores(variable)
     n = variable.n_rows
     values, degrees = np.empty((n, 0)), np.empty(0, dtype=int)
     notes: tuple[str, ...] = ()

@@ -30,7 +30,7 @@ __all__ = ["KernelEngine"]
 
 #: Pairs of so many rows estimate the off-diagonal part of the null variance; with fewer rows it
 #: is exact.
-SAMPLED_ROWS = 400
+SAMPLED_ROWS = 256
 #: A variable with less than this share of its features' variance left is determined by z.
 DETERMINED = 1e-6
 
@@ -97,7 +97,7 @@ class KernelEngine:
 
     def _features(self, k: int) -> KernelFeatures:
         def make() -> tuple[KernelFeatures, int]:
-            found = kernel_features(self._variables[k], self._options.width)
+            found = kernel_features(self._variables[k], self._column_scores(k), self._options.width)
             return found, found.values.nbytes
 
         made: KernelFeatures = self._cache.get(("features", k), make)
@@ -171,15 +171,16 @@ class KernelEngine:
         return joint_codes(labels) if labels else None
 
     def _sampled(self) -> np.ndarray:
-        """Rows that stand for all, chosen by what they hold, so that their order does not matter."""
+        """Rows that stand for all, chosen by what they hold: their order does not matter."""
         if self._rows is None:
             if self._n <= SAMPLED_ROWS:
                 self._rows = np.arange(self._n)
             else:
-                complete = [v for v in self._variables if not v.missing.any()]
                 place = np.zeros(self._n)
-                for variable in complete:
-                    place += column_scores(variable).sum(axis=1)
+                for k, variable in enumerate(self._variables):
+                    if variable.missing.any():
+                        continue
+                    place += self._column_scores(k).sum(axis=1)
                     if variable.codes is not None:
                         place += np.bincount(variable.codes)[variable.codes] / self._n
                 steps = (np.arange(SAMPLED_ROWS) + 0.5) * self._n / SAMPLED_ROWS

@@ -73,7 +73,7 @@ class Smoother:
         self._groups = None if codes is None else _groups(codes)
         self._degrees = degrees
         self._features = None if features is None else self._centred(features)
-        self._bases = [] if features is None else [self._basis(d) for d in DECAYS]
+        self._bases = [] if features is None else self._make_bases()
         self._own = self._own_bases() if self._groups and features is not None else []
 
     @property
@@ -113,12 +113,12 @@ class Smoother:
             result[rows, :] = part - xp.mean(part, axis=0)
         return result
 
-    def _basis(self, decay: float) -> tuple[Array, Array]:
-        """Return eigenvalues and the map from features to uncorrelated directions."""
+    def _make_bases(self) -> list[tuple[Array, Array]]:
+        """Return, for each decay, eigenvalues and the map from features to directions."""
         features: Any = self._features
         n = features.shape[0]
         gram = array_namespace(features).matrix_transpose(features) @ features / n
-        return _directions(gram, self._degrees, decay)
+        return [_directions(gram, self._degrees, decay) for decay in DECAYS]
 
     def _pooled(self, y: Array, n_means: int) -> tuple[Array, Array, int]:
         xp, features = array_namespace(y), self._features

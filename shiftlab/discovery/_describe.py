@@ -7,7 +7,7 @@ import numpy as np
 
 from shiftlab._core.names import join_names
 from shiftlab.discovery._orient import Direction
-from shiftlab.discovery._phases import Findings, describe_force
+from shiftlab.discovery._phases import Findings
 from shiftlab.discovery._prepare import Prepared
 from shiftlab.discovery._result import DiscoveryResult, EdgeReason
 from shiftlab.graphs import Edge, MixedGraph
@@ -46,7 +46,6 @@ def describe(
     reasons.sort(key=lambda r: (order[r.source], order[r.target]))
     inside = [edge for edge in edges if root_name not in edge[:2]]
     changing = [names[v] for v in found.changing]
-    forces = [describe_force(found, v, prepared, root_name) for v in found.forces]
     evidence = found.skeleton.evidence
     return DiscoveryResult(
         graph=MixedGraph(prepared.names, inside),
@@ -57,7 +56,7 @@ def describe(
         edges=tuple(reasons),
         separating_sets=_by_pair(found.skeleton.separators, names, order, _named(names, order)),
         conflicts=tuple(_conflict(*item, names=names) for item in found.orientation.conflicts),
-        driving_forces=tuple(sorted(forces, key=lambda force: order[force.variable])),
+        driving_forces=tuple(sorted(found.forces, key=lambda force: order[force.variable])),
         test_paths=_by_pair(evidence, names, order, lambda e: tuple(e.path)),
         merged=prepared.merged,
         constant=prepared.constant,

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DrivingForce", "find_driving_force"]
 
+#: Parts of the rows that are left out in turn for the standard errors.
+PARTS = 10
 INK, BAND = "#33414e", "#f2b880"
 #: Of a normal distribution, for intervals of 95 percent.
 NORMAL_95 = 1.959963984540054
@@ -140,13 +142,10 @@ def find_driving_force(
     components, shares = _kernel_components(path, n_components)
     moved = [
         _aligned(_kernel_components(part, n_components)[0], components)
-        for part in mechanisms.without_each_fold(variable, parents)
+        for part in mechanisms.without_each_part(variable, parents, PARTS)
     ]
-    if not moved:
-        return components, np.zeros_like(components), shares
-    count = len(moved)
     spread = np.stack(moved) - np.mean(moved, axis=0)
-    error = np.sqrt((count - 1) / count * (spread**2).sum(axis=0))
+    error = np.sqrt((PARTS - 1) / PARTS * (spread**2).sum(axis=0))
     return components, error, shares
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from shiftlab._core.columns import Column
-from shiftlab._core.frames import Table
 from shiftlab.discovery._surrogate import Surrogate
 from shiftlab.kernels import Gaussian, low_rank_factor, robust_scale
 
@@ -26,7 +25,6 @@ MOST_ENVIRONMENTS = 400
 #: Features with a smaller share of the leading variance are left out.
 SMALLEST = 1e-4
 RIDGE = 1.0
-BLOCK_ROWS = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,21 +89,18 @@ class Mechanisms:
 
     Parameters
     ----------
-    table : Table
-        The variables.
+    variables : sequence of sequence of Column
+        The columns of each variable.
     surrogate : Surrogate
         The environment of each row.
-    folds : int, default 0
-        Keep the moments of that many parts of the rows, for standard errors.
     """
 
-    def __init__(self, table: Table, surrogate: Surrogate, *, folds: int = 0) -> None:
-        self._table = table
+    def __init__(self, variables: Sequence[Sequence[Column]], surrogate: Surrogate) -> None:
+        self._variables = variables
+        self._n_rows = len(surrogate.column.values)
         self.cells = make_cells(surrogate)
         self._features: dict[tuple[int, ...], np.ndarray] = {}
         self._paths: dict[tuple[int, tuple[int, ...]], np.ndarray] = {}
-        # Rows are sorted by content: taking every so many spreads each part over all values.
-        self._fold = np.arange(table.n_rows) % folds if folds else None
 
     def path(self, variable: int, parents: Sequence[int] = ()) -> np.ndarray:
         """Return the mechanism at each environment or grid time, shape (n_points, n_features).
@@ -116,41 +111,44 @@ class Mechanisms:
         """
         key = (variable, tuple(sorted(parents)))
         if key not in self._paths:
-            counts, square, cross = self._moments(*key, rows=None)
-            self._paths[key] = self._solve(counts, square, cross)
+            self._paths[key] = self._solve(*self._moments(*key, parts=1))
         return self._paths[key]
 
-    def without_each_fold(self, variable: int, parents: Sequence[int] = ()) -> list[np.ndarray]:
+    def without_each_part(
+        self, variable: int, parents: Sequence[int], parts: int
+    ) -> list[np.ndarray]:
         """Return the mechanism computed without each part of the rows in turn."""
-        if self._fold is None:
-            return []
-        key = (variable, tuple(sorted(parents)))
-        whole = self._moments(*key, rows=None)
-        paths = []
-        for fold in range(int(self._fold.max()) + 1):
-            part = self._moments(*key, rows=np.flatnonzero(self._fold == fold))
-            paths.append(self._solve(*(w - p for w, p in zip(whole, part, strict=True))))
-        return paths
+        moments = self._moments(variable, tuple(sorted(parents)), parts=parts)
+        n_cells = len(self.cells.basis)
+        by_part = [m.reshape(n_cells, parts, *m.shape[1:]) for m in moments]
+        return [
+            self._solve(*(m.sum(axis=1) - m[:, part] for m in by_part)) for part in range(parts)
+        ]
 
     def _moments(
-        self, variable: int, parents: tuple[int, ...], rows: np.ndarray | None
+        self, variable: int, parents: tuple[int, ...], parts: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return counts, second moments of the parents and cross moments, per cell."""
+        """Return counts, second moments of the parents and cross moments.
+
+        One entry per cell and part of the rows, the parts of a cell beside each other.
+        """
         y, x = self._feature((variable,)), self._regressors(parents)
+        # Rows are sorted by content: taking every so many spreads each part over all values.
+        groups = self.cells.codes * parts + np.arange(len(y)) % parts
+        order = np.argsort(groups, kind="stable")
         missing = self._missing((variable, *parents))
-        rows = np.arange(len(y)) if rows is None else rows
-        rows = rows[~missing[rows]] if missing.any() else rows
-        codes, n_cells = self.cells.codes, len(self.cells.basis)
-        counts = np.bincount(codes[rows], minlength=n_cells).astype(float)
-        square = np.zeros((n_cells, x.shape[1], x.shape[1]))
-        cross = np.zeros((n_cells, x.shape[1], y.shape[1]))
-        rows = rows[np.argsort(codes[rows], kind="stable")]
-        stops = np.cumsum(counts).astype(int)
-        for cell, (start, stop) in enumerate(zip(stops - counts.astype(int), stops, strict=True)):
-            chosen = rows[start:stop]
-            square[cell] = x[chosen].T @ x[chosen]
-            cross[cell] = x[chosen].T @ y[chosen]
-        return counts, square, cross
+        order = order[~missing[order]] if missing.any() else order
+        n_groups = len(self.cells.basis) * parts
+        counts = np.bincount(groups[order], minlength=n_groups)
+        square = np.zeros((n_groups, x.shape[1], x.shape[1]))
+        cross = np.zeros((n_groups, x.shape[1], y.shape[1]))
+        x, y = x[order], y[order]
+        stops = np.cumsum(counts)
+        for group in np.flatnonzero(counts):
+            rows = slice(stops[group] - counts[group], stops[group])
+            square[group] = x[rows].T @ x[rows]
+            cross[group] = x[rows].T @ y[rows]
+        return counts.astype(float), square, cross
 
     def _solve(self, counts: np.ndarray, square: np.ndarray, cross: np.ndarray) -> np.ndarray:
         """Regress with coefficients that move with the basis, shrunk towards the pooled ones."""
@@ -174,16 +172,18 @@ class Mechanisms:
         return np.asarray((weight @ moves).reshape(len(moves), -1))
 
     def _regressors(self, parents: tuple[int, ...]) -> np.ndarray:
-        ones = np.ones((self._table.n_rows, 1))
+        ones = np.ones((self._n_rows, 1))
         return np.hstack([ones, self._feature(parents)]) if parents else ones
 
     def _missing(self, variables: tuple[int, ...]) -> np.ndarray:
-        return np.logical_or.reduce([self._table.columns[v].missing for v in variables])
+        return np.logical_or.reduce(
+            [column.missing for v in variables for column in self._variables[v]]
+        )
 
     def _feature(self, variables: tuple[int, ...]) -> np.ndarray:
         """Return features whose inner products are the kernel, without the negligible ones."""
         if variables not in self._features:
-            columns = [self._table.columns[v] for v in variables]
+            columns = [column for v in variables for column in self._variables[v]]
             self._features[variables] = _features(columns)
         return self._features[variables]
 

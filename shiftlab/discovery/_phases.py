@@ -1,6 +1,6 @@
 """The four phases in order, on a prepared table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,14 +19,12 @@ from shiftlab.discovery._modules import Mechanisms
 from shiftlab.discovery._orient import Direction, Orientation, orient
 from shiftlab.discovery._prepare import Prepared
 from shiftlab.discovery._search import Rules, Skeleton, find_skeleton
+from shiftlab.discovery._surrogate import Surrogate
 from shiftlab.graphs import Knowledge
 from shiftlab.graphs._marks import directed, undirected
 from shiftlab.independence import IndexedTest
 
-__all__ = ["Findings", "Settings", "describe_force", "run_phases"]
-
-#: Parts of the rows for the standard errors of driving forces.
-FOLDS = 10
+__all__ = ["Findings", "Settings", "force_of", "run_phases"]
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class Findings:
     invariance : ndarray
         Marks before independent changes were looked at.
     choices : list of Choice
-    forces : dict of int to tuple
+    forces : list of DrivingForce
     root : int
     notes : list of str
     """
@@ -77,7 +75,7 @@ class Findings:
     invariance: np.ndarray
     root: int
     choices: list[Choice] = field(default_factory=list)
-    forces: dict[int, Any] = field(default_factory=dict)
+    forces: list[DrivingForce] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -123,10 +121,10 @@ def run_phases(prepared: Prepared, settings: Settings, root_name: str) -> Findin
     state = orient(skeleton, tests, rules, root=root, alpha=settings.alpha)
     found = Findings(tests, skeleton, state, state.marks.copy(), root)
     if found.changing:
-        mechanisms = Mechanisms(table, surrogate, folds=FOLDS)
+        mechanisms = Mechanisms([(column,) for column in table], surrogate)
         if settings.orient == "changes":
             _orient_by_changes(found, mechanisms, settings.margin)
-        _find_forces(found, mechanisms, settings.n_components)
+        _find_forces(found, mechanisms, surrogate, settings.n_components)
     return found
 
 
@@ -166,32 +164,48 @@ def _components(marks: np.ndarray, changing: list[int]) -> list[list[int]]:
     return groups
 
 
-def _find_forces(found: Findings, mechanisms: Mechanisms, n_components: int) -> None:
+def _find_forces(
+    found: Findings, mechanisms: Mechanisms, surrogate: Surrogate, n_components: int
+) -> None:
     arrows = directed(found.orientation.marks)
+    names = found.tests.names
     for variable in found.changing:
-        parents = [int(p) for p in np.flatnonzero(arrows[: found.root, variable])]
-        force = find_driving_force(mechanisms, variable, parents, n_components)
-        found.forces[variable] = (parents, mechanisms.cells, *force)
+        parents = np.flatnonzero(arrows[: found.root, variable]).tolist()
+        key = (variable, parents)
+        force = force_of(mechanisms, surrogate, key, names, names[found.root], n_components)
+        found.forces.append(force)
 
 
-def describe_force(found: Findings, variable: int, prepared: Prepared, name: str) -> DrivingForce:
-    """Give a driving force its names."""
-    parents, cells, components, error, explained = found.forces[variable]
-    names = prepared.table.names
-    column = prepared.surrogate.column
+def force_of(
+    mechanisms: Mechanisms,
+    surrogate: Surrogate,
+    mechanism: tuple[int, Sequence[int]],
+    names: Sequence[str],
+    root_name: str,
+    n_components: int,
+) -> DrivingForce:
+    """Compute the driving force of a mechanism, given as variable and parents, and name it."""
+    variable, parents = mechanism
+    components, error, shares = find_driving_force(mechanisms, variable, parents, n_components)
+    cells = mechanisms.cells
     points: list[Any] = cells.points.tolist()
-    if not cells.is_time:
-        points = [column.categories[i] for i in points]
-    elif prepared.surrogate.is_dates:
-        seconds = np.round(cells.points * 86_400).astype("timedelta64[s]")
-        points = [str(t) for t in np.datetime64("1970-01-01T00:00:00") + seconds]
     if not cells.is_time:  # by label, not by the order in which environments occur
+        points = [surrogate.column.categories[i] for i in points]
         order = sorted(range(len(points)), key=lambda i: _sortable(points[i]))
         points = [points[i] for i in order]
         components, error = components[order], error[order]
-    chosen = tuple(names[p] for p in parents)
+    elif surrogate.is_dates:
+        seconds = np.round(cells.points * 86_400).astype("timedelta64[s]")
+        points = [str(t) for t in np.datetime64("1970-01-01T00:00:00") + seconds]
     return DrivingForce(
-        names[variable], chosen, name, tuple(points), cells.is_time, components, error, explained
+        variable=names[variable],
+        parents=tuple(names[p] for p in parents),
+        environment=root_name,
+        points=tuple(points),
+        is_time=cells.is_time,
+        components=components,
+        standard_error=error,
+        explained=shares,
     )
 
 

@@ -12,8 +12,10 @@ __version__ = "0.1.0.dev0"
 _SUBPACKAGES = (
     "backends",
     "datasets",
+    "discovery",
     "divergence",
     "exceptions",
+    "graphs",
     "kernels",
     "metrics",
     "reporting",

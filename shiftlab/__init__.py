@@ -16,6 +16,7 @@ _SUBPACKAGES = (
     "exceptions",
     "kernels",
     "metrics",
+    "model_selection",
     "reporting",
     "simulation",
     "transport",

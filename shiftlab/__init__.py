@@ -18,6 +18,7 @@ _SUBPACKAGES = (
     "graphs",
     "kernels",
     "metrics",
+    "model_selection",
     "reporting",
     "simulation",
     "transport",

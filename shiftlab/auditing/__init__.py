@@ -5,4 +5,13 @@ manipulated samples, so that auditors can try their own procedure; representativ
 frontier and planner say what such a sample cannot hide.
 """
 
-__all__: list[str] = []
+from shiftlab.auditing._entropic import entropic_projection
+from shiftlab.auditing._entropic_moments import moment_projection
+from shiftlab.auditing._entropic_result import EntropicProjection, MomentProjection
+
+__all__ = [
+    "EntropicProjection",
+    "MomentProjection",
+    "entropic_projection",
+    "moment_projection",
+]

@@ -11,4 +11,5 @@ X = RNG.normal(size=(120, 3)) + DECISION[:, None]
 CALLS = {
     "entropic_projection": ((DECISION, GROUP), {"y_true": OUTCOME, "keep": X}),
     "moment_projection": ((X, X.mean(axis=0) + 0.1), {}),
+    "wasserstein_projection": ((DECISION, GROUP, X), {}),
 }

@@ -11,8 +11,6 @@ from shiftlab.auditing._boundary_networks import DenseNetwork, TorchNetwork
 from shiftlab.auditing._entropic import entropic_projection
 from shiftlab.auditing._entropic_moments import moment_projection
 from shiftlab.auditing._entropic_result import EntropicProjection, MomentProjection
-from shiftlab.auditing._wasserstein import wasserstein_projection
-from shiftlab.auditing._wasserstein_result import WassersteinProjection
 from shiftlab.auditing._frontier import Frontier, frontier
 from shiftlab.auditing._planner import SamplePlan, plan_sample_size
 from shiftlab.auditing._reference import Reference
@@ -25,6 +23,8 @@ from shiftlab.auditing._representativeness_rows import (
     model_consistency_test,
     multiplicity_test,
 )
+from shiftlab.auditing._wasserstein import wasserstein_projection
+from shiftlab.auditing._wasserstein_result import WassersteinProjection
 
 __all__ = [
     "AuditRecord",
@@ -37,18 +37,18 @@ __all__ = [
     "Representativeness",
     "RepresentativenessTest",
     "SamplePlan",
+    "TorchNetwork",
+    "WassersteinProjection",
     "cell_distance_test",
     "cell_test",
     "directional_test",
-    "TorchNetwork",
-    "WassersteinProjection",
     "entropic_projection",
     "frontier",
     "membership_test",
     "model_consistency_test",
     "moment_projection",
-    "wasserstein_projection",
     "multiplicity_test",
     "plan_sample_size",
     "representativeness_tests",
+    "wasserstein_projection",
 ]

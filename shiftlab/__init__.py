@@ -14,6 +14,7 @@ _SUBPACKAGES = (
     "datasets",
     "divergence",
     "exceptions",
+    "explanation",
     "kernels",
     "metrics",
     "reporting",

@@ -104,8 +104,10 @@ class World(ABC):
     ----------
     include_sensitive : bool, default False
         Make the sensitive attribute an input of the model.
-    n_train, n_test : int, default 7000, 3000
-        Rows of the training table (before any are lost) and of the test table.
+    n_train : int, default 7000
+        Rows of the training table before any are lost.
+    n_test : int, default 3000
+        Rows of the test table.
     """
 
     include_sensitive: bool = False

@@ -35,17 +35,21 @@ class SampleImbalanceWorld(StructuralWorld):
     ----------
     include_sensitive : bool, default False
         Make M an input of the model.
-    n_train, n_test : int, default 7000, 20000
-        Rows of the tables; the published sizes.
-    published, form
-        See the notes.
+    n_train : int, default 7000
+        Rows of the training table before any are lost; the published size.
+    n_test : int, default 20000
+        Rows of the test table; the published size.
+    published : bool, default False
+        Draw as the authors do, what confounds the mechanism included.
+    form : {"step", "logistic", "wave"}, default "step"
+        Outcome law: the published step (0.9 where the score is not negative, 0.1 elsewhere), a
+        logistic regression on the score, or a smooth law that rises and falls with it.
     share : float, default 0.5
         Share of group 0 in training, between 0.001 and 0.999; 0.5 is no imbalance.
 
     Notes
     -----
-    ``form`` is "step" (published), "logistic" or "wave"; ``published=True`` needs the first. The
-    score is 0.5 C - 1.5 L + 0.5, with ``L = 0.7 M + 0.3 C + 0.5 e``.
+    The score is 0.5 C - 1.5 L + 0.5, with ``L = 0.7 M + 0.3 C + 0.5 e``.
 
     References
     ----------
@@ -92,10 +96,15 @@ class CovariateShiftWorld(StructuralWorld):
     ----------
     include_sensitive : bool, default False
         Make M an input of the model.
-    n_train, n_test : int, default 7000, 20000
-        Rows of the tables; the published sizes.
-    published, form
-        See the notes.
+    n_train : int, default 7000
+        Rows of the training table before any are lost; the published size.
+    n_test : int, default 20000
+        Rows of the test table; the published size.
+    published : bool, default False
+        Draw as the authors do, what confounds the mechanism included.
+    form : {"step", "logistic", "wave"}, default "step"
+        Outcome law: the published step (0.9 where the score is not negative, 0.1 elsewhere), a
+        logistic regression on the score, or a smooth law that rises and falls with it.
     threshold : float, default -5.0
         Rows of group 0 below it are not seen in training; -5 loses none.
     kind : {"truncate", "tilt", "mean"}, default "truncate"
@@ -105,8 +114,7 @@ class CovariateShiftWorld(StructuralWorld):
 
     Notes
     -----
-    ``form`` is "step" (published), "logistic" or "wave"; ``published=True`` needs the first. The
-    score is 0.5 C - 1.5 L + 0.5, with ``L = 0.7 M + 0.3 C + 0.5 e``. The test table is not
+    The score is 0.5 C - 1.5 L + 0.5, with ``L = 0.7 M + 0.3 C + 0.5 e``. The test table is not
     shifted. A clean cut beyond 1.4 asks for rows too rare to be drawn and raises an error.
 
     Examples
@@ -172,16 +180,20 @@ class ConceptShiftWorld(StructuralWorld):
     ----------
     include_sensitive : bool, default False
         Make M and the product of L and M inputs of the model.
-    n_train, n_test : int, default 14000, 6000
-        Rows of the tables; the published sizes.
-    published, form
-        See the notes.
+    n_train : int, default 14000
+        Rows of the training table before any are lost; the published size.
+    n_test : int, default 6000
+        Rows of the test table; the published size.
+    published : bool, default False
+        Draw as the authors do, what confounds the mechanism included.
+    form : {"step", "logistic", "wave"}, default "step"
+        Outcome law: the published step (0.9 where the score is not negative, 0.1 elsewhere), a
+        logistic regression on the score, or a smooth law that rises and falls with it.
     beta : float, default 1.5
         Coefficient of L in group 0.
 
     Notes
     -----
-    ``form`` is "step" (published), "logistic" or "wave"; ``published=True`` needs the first.
     ``L = 0.7 M + 0.3 C + 0.1 e``. Published: group sizes are random, and the product of L and M is
     perturbed as a column of its own; clean: sizes are fixed, and `WorldData.derived` names the
     product so that an explainer recomputes it.
@@ -227,19 +239,20 @@ class OmittedVariableWorld(StructuralWorld):
     ----------
     include_sensitive : bool, default False
         Make M an input of the model.
-    n_train, n_test : int, default 7000, 3000
-        Rows of the tables; the published sizes.
-    published, form
-        See the notes.
+    n_train : int, default 7000
+        Rows of the training table before any are lost; the published size.
+    n_test : int, default 3000
+        Rows of the test table; the published size.
+    published : bool, default False
+        Draw as the authors do, what confounds the mechanism included.
+    form : {"step", "logistic", "wave"}, default "step"
+        Outcome law: the published step (0.9 where the score is not negative, 0.1 elsewhere), a
+        logistic regression on the score, or a smooth law that rises and falls with it.
     alpha : float, default 1.0
         Coefficient of C.
     omit : bool, default True
         Leave C out of the model; published is True. The clean comparison switches it at a fixed
         `alpha`, while the published one varies `alpha` and thereby the outcome law as well.
-
-    Notes
-    -----
-    ``form`` is "step" (published), "logistic" or "wave"; ``published=True`` needs the first.
 
     Examples
     --------

@@ -49,8 +49,10 @@ class StructuralWorld(World):
     ----------
     include_sensitive : bool, default False
         Make M an input of the model.
-    n_train, n_test : int, default 7000, 3000
-        Rows of the training table (before any are lost) and of the test table.
+    n_train : int, default 7000
+        Rows of the training table before any are lost.
+    n_test : int, default 3000
+        Rows of the test table.
     published : bool, default False
         Draw as the authors do, what confounds their mechanism included; otherwise vary one
         mechanism at a time, with fixed group sizes.

@@ -1,5 +1,6 @@
 """A small ReLU network in NumPy: the published black box, fast and the same on every machine."""
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -236,7 +237,7 @@ class _Adam:
 
 
 def _initial(widths: list[int], rng: np.random.Generator) -> tuple[np.ndarray, Layers]:
-    size = sum(n_in * n_out + n_out for n_in, n_out in zip(widths, widths[1:], strict=False))
+    size = sum(n_in * n_out + n_out for n_in, n_out in pairwise(widths))
     flat = np.empty(size, dtype=np.float32)
     layers = _views(flat, widths)
     for weights, bias in layers:
@@ -248,7 +249,7 @@ def _initial(widths: list[int], rng: np.random.Generator) -> tuple[np.ndarray, L
 
 def _views(flat: np.ndarray, widths: list[int]) -> Layers:
     layers, start = [], 0
-    for n_in, n_out in zip(widths, widths[1:], strict=False):
+    for n_in, n_out in pairwise(widths):
         middle, end = start + n_in * n_out, start + n_in * n_out + n_out
         layers.append((flat[start:middle].reshape(n_in, n_out), flat[middle:end]))
         start = end

@@ -95,4 +95,4 @@ class MechanismWorld(StructuralWorld):
 
     def null(self) -> Self:
         """Return the world with all four mechanisms off."""
-        return replace(self, **dict.fromkeys(MECHANISMS, False))
+        return replace(self, imbalance=False, covariate=False, concept=False, omission=False)

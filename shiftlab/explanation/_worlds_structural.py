@@ -3,8 +3,8 @@
 import math
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -114,16 +114,16 @@ class StructuralWorld(World):
         doubled = {term: 2 * value for term, value in score.coefficients.items()}
         return Transform("sin", Linear(doubled, 2 * score.intercept), amplitude=SLOPE)
 
-    def _environments(self) -> dict[str, list[Shift]]:
+    def _environments(self) -> dict[str, tuple[Shift, ...]]:
         if self.published:
             share = self._share_of_zero()
             balance = NoiseShift("M", Discrete({0: share, 1: 1 - share}))
-            return {"train": [balance, *self._training_shifts(None)], "test": []}
-        found: dict[str, list[Shift]] = {}
+            return {"train": (balance, *self._training_shifts(None)), "test": ()}
+        found: dict[str, tuple[Shift, ...]] = {}
         for group in GROUPS:
             fixed = NoiseShift("M", Discrete({g: float(g == group) for g in GROUPS}))
-            found[f"train, M={group}"] = [fixed, *self._training_shifts(group)]
-            found[f"test, M={group}"] = [fixed]
+            found[f"train, M={group}"] = (fixed, *self._training_shifts(group))
+            found[f"test, M={group}"] = (fixed,)
         return found
 
     def _sizes(self) -> dict[str, int]:

@@ -92,7 +92,7 @@ class WorldData(Result):
         groups = _counted(self.groups_test)[0]
         return (
             f"WorldData with {len(self.y_train)} training and {len(self.y_test)} test rows: "
-            f"features {', '.join(self.X_train)}; groups {', '.join(groups)}"
+            f"features {', '.join(map(str, self.X_train))}; groups {', '.join(groups)}"
         )
 
 

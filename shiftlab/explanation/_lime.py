@@ -20,16 +20,24 @@ from shiftlab.explanation._explainer_checks import (
     warn_about_products,
     warn_if_few_effective,
 )
-from shiftlab.explanation._explainer_encoding import column_positions, learn_encoding
+from shiftlab.explanation._explainer_encoding import Encoding, column_positions, learn_encoding
 from shiftlab.explanation._explanation import Explanation
 from shiftlab.explanation._lime_around import LimeSettings, explain_around
-from shiftlab.explanation._lime_reference import learn_reference
+from shiftlab.explanation._lime_linear import explain_linear
+from shiftlab.explanation._lime_reference import (
+    Quartiles,
+    Reference,
+    learn_quartiles,
+    learn_reference,
+)
 from shiftlab.explanation._lime_regression import LocalFit
-from shiftlab.explanation._models import as_model_function
+from shiftlab.explanation._lime_shared import explain_shared
+from shiftlab.explanation._models import ModelFunction, as_model_function
+from shiftlab.explanation._models_linear import LinearForm, linear_form
 
 __all__ = ["LimeExplainer"]
 
-MODES = ("around",)
+MODES = ("around", "mean", "quartile")
 REDUCTIONS = ("none", "antithetic", "whitened")
 
 
@@ -38,9 +46,11 @@ class LimeExplainer(BaseEstimator):
 
     Parameters
     ----------
-    mode : {"around"}, default "around"
+    mode : {"around", "mean", "quartile"}, default "around"
         Where perturbations lie. "around": normal around the row, with the standard deviations of
-        the training data.
+        the training data. "mean": the same around the mean of the training data. "quartile": a
+        quartile of each column by its frequency and a value inside it; the surrogate sees whether
+        the quartile is that of the row. The last one is the default of the lime package.
     n_samples : int, default 1000
         Perturbations per row.
     scale : float, default 1.0
@@ -60,7 +70,7 @@ class LimeExplainer(BaseEstimator):
         Blocks of rows that share their random draws. Fewer are faster; inference needs at least 25.
     variance_reduction : {"none", "antithetic", "whitened"}, default "whitened"
         "antithetic" draws each perturbation with its mirror image; "whitened" also gives the draws
-        exactly unit covariance.
+        exactly unit covariance. Categories and quartiles are drawn independently always.
     ridge : float, default 1.0
         Penalty of the surrogate, at the default kernel; relative to the total weight elsewhere.
     standard_errors : bool, default True
@@ -172,6 +182,9 @@ class LimeExplainer(BaseEstimator):
         self._settings = self._read_settings(free, derived)
         self._encoding = encoding
         self.reference_ = learn_reference(matrix, categorical)
+        numbers = [j for j in free if j not in categorical]
+        by_bin = self._settings.mode == "quartile"
+        self._quartiles = {j: learn_quartiles(matrix[:, j]) for j in numbers} if by_bin else {}
         self.names_in_ = names
         self.n_features_in_ = len(names)
         warn_about_products(matrix, names, [*derived, *categorical])
@@ -210,15 +223,16 @@ class LimeExplainer(BaseEstimator):
         keys = content_keys(matrix, seed)
         blocks = assign_blocks(keys, self.n_blocks, stratify)
         parts = rows_by_block(blocks, keys)
+        form = None
+        if self._settings.mode == "around" and not self._settings.derived:
+            form = linear_form(function, encoding, self.reference_, matrix)
+        common = (function, form, encoding, self._settings, self.reference_, self._quartiles)
         tasks = [
-            (
-                function, encoding, self._settings, self.reference_, matrix[rows],
-                prediction[rows], _block_seed(seed, block),
-            )
+            (*common, matrix[rows], prediction[rows], _block_seed(seed, block))
             for block, rows in parts
-        ]  # fmt: skip
+        ]
         found = parallel_map(
-            explain_around,
+            _explain_block,
             tasks,
             n_jobs=self.n_jobs,
             progress=self.progress,
@@ -254,10 +268,16 @@ class LimeExplainer(BaseEstimator):
                 f"n_samples must be above {least} to explain {len(free)} columns, found "
                 f"{n_samples}."
             )
+        mode = check_option(self.mode, MODES, "mode")
+        if mode != "around" and (self.scale != 1 or self.frozen):
+            raise InputError(
+                f"scale and frozen need mode='around'; with {mode!r} perturbations do not depend "
+                "on the row."
+            )
         usual = 0.75 * np.sqrt(len(self._kept))
         width = usual if self.kernel_width is None else self.kernel_width
         return LimeSettings(
-            mode=check_option(self.mode, MODES, "mode"),
+            mode=mode,
             n_samples=n_samples,
             scale=check_positive(self.scale, "scale"),
             kernel_width=check_positive(width, "kernel_width"),
@@ -280,7 +300,8 @@ class LimeExplainer(BaseEstimator):
         values[:, order] = fit.coef
         se[:, order] = np.sqrt(fit.variance)
         coordinates = (matrix - self.reference_.mean) / self.reference_.scale
-        coordinates[:, [j for j in kept if j in levels]] = 1.0
+        by_bin = self._settings.mode == "quartile"
+        coordinates[:, [j for j in kept if by_bin or j in levels]] = 1.0
         values, se, coordinates = values[:, kept], se[:, kept], coordinates[:, kept]
         with np.errstate(divide="ignore", invalid="ignore"):
             score = np.where(fit.total > 1e-12, 1 - fit.residual / fit.total, np.nan)
@@ -296,6 +317,27 @@ class LimeExplainer(BaseEstimator):
             names=tuple(self.names_in_[j] for j in kept),
             method=f"LIME ({self._settings.mode})",
         )
+
+
+def _explain_block(
+    function: ModelFunction,
+    form: LinearForm | None,
+    encoding: Encoding,
+    settings: LimeSettings,
+    reference: Reference,
+    quartiles: dict[int, Quartiles],
+    rows: np.ndarray,
+    prediction: np.ndarray,
+    seed: np.random.SeedSequence,
+) -> tuple[LocalFit, float]:
+    """Explain one block in the way that fits the mode and the model."""
+    if form is not None:
+        return explain_linear(form, settings, reference, rows, seed)
+    if settings.mode == "around":
+        return explain_around(function, encoding, settings, reference, rows, prediction, seed)
+    return explain_shared(
+        function, encoding, settings, reference, rows, prediction, seed, quartiles
+    )
 
 
 def _block_seed(seed: np.random.SeedSequence, block: int) -> np.random.SeedSequence:

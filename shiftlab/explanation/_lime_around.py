@@ -15,7 +15,18 @@ from shiftlab.explanation._explainer_encoding import Encoding
 from shiftlab.explanation._lime_reference import Reference
 from shiftlab.explanation._lime_regression import LocalFit, LocalRegression, make_regression
 
-__all__ = ["Draws", "LimeSettings", "by_pattern", "draw_numbers", "explain_around", "predict_rows"]
+__all__ = [
+    "Draws",
+    "LimeSettings",
+    "by_pattern",
+    "draw_numbers",
+    "explain_around",
+    "in_row_order",
+    "make_draws",
+    "per_unit",
+    "predict_rows",
+    "regression_of",
+]
 
 #: Query rows per call of the model: larger tables leave the cache and are slower.
 MAX_QUERIES = 20_000
@@ -177,13 +188,17 @@ def explain_around(
             responses = np.column_stack([prediction[chosen], answers.reshape(len(chosen), -1)])
             fit = regression.fit(responses, with_variance=settings.standard_errors)
             parts.append((chosen, fit))
+    return per_unit(in_row_order(parts), settings.scale, len(draws.numbers)), effective
+
+
+def in_row_order(parts: list[tuple[np.ndarray, LocalFit]]) -> LocalFit:
+    """Join fits of parts of the rows, given with their positions."""
     order = np.argsort(np.concatenate([chosen for chosen, _ in parts]))
     fields = zip(*(fit for _, fit in parts), strict=True)
-    fit = LocalFit(*(np.concatenate(field)[order] for field in fields))
-    return _per_unit(fit, settings.scale, len(draws.numbers)), effective
+    return LocalFit(*(np.concatenate(field)[order] for field in fields))
 
 
-def _per_unit(fit: LocalFit, scale: float, n_numbers: int) -> LocalFit:
+def per_unit(fit: LocalFit, scale: float, n_numbers: int) -> LocalFit:
     """Turn slopes per perturbation into slopes per standard deviation."""
     if scale == 1:
         return fit

@@ -38,6 +38,8 @@ class LocalRegression:
     ----------
     operator : ndarray of shape (p, S)
         Slopes are ``operator @ responses``.
+    gram : ndarray of shape (p, p)
+        Weighted covariance of the design.
     deviations : ndarray of shape (S, p)
         Design minus its weighted mean.
     at_row : ndarray of shape (p,)
@@ -51,6 +53,7 @@ class LocalRegression:
     """
 
     operator: np.ndarray
+    gram: np.ndarray
     deviations: np.ndarray
     at_row: np.ndarray
     weights: np.ndarray
@@ -66,11 +69,14 @@ class LocalRegression:
         """Fit one surrogate per row of `responses`, of shape (n, S)."""
         coef = responses @ self.operator.T
         mean = responses @ self.weights
-        fitted = coef @ self.deviations.T
-        error = responses - mean[:, None] - fitted
-        residual = error**2 @ self.weights
-        total = (responses - mean[:, None]) ** 2 @ self.weights
-        variance = self._variance(error) if with_variance else np.full(coef.shape, np.nan)
+        centred = responses - mean[:, None]
+        total = centred**2 @ self.weights
+        # The normal equations give the residual without the fitted values.
+        explained = ((coef @ self.gram) * coef).sum(axis=1) + 2 * self.ridge * (coef**2).sum(axis=1)
+        residual = np.maximum(total - explained, 0.0)
+        variance = np.full(coef.shape, np.nan)
+        if with_variance:
+            variance = self._variance(centred - coef @ self.deviations.T)
         return LocalFit(coef, mean + coef @ self.at_row, total, residual, variance)
 
     def _variance(self, error: np.ndarray) -> np.ndarray:
@@ -113,9 +119,5 @@ def make_regression(
     deviations = design - mean
     weighted = deviations * w[:, None]
     gram = weighted.T @ deviations
-    gram[np.diag_indices_from(gram)] += ridge
-    # Columns without any variation get slope 0 instead of a singular system.
-    empty = np.flatnonzero(np.diag(gram) <= 0)
-    gram[empty, empty] = 1.0
-    operator = np.linalg.solve(gram, weighted.T)
-    return LocalRegression(operator, deviations, at_row - mean, w, ridge, n_pairs)
+    operator = np.linalg.solve(gram + ridge * np.eye(len(gram)), weighted.T)
+    return LocalRegression(operator, gram, deviations, at_row - mean, w, ridge, n_pairs)

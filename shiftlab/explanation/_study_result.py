@@ -159,9 +159,9 @@ class DisparityStudyResult(Result):
         -------
         Axes
         """
-        from shiftlab.explanation._study_nested import plot_nested
+        from shiftlab.explanation._study_nested import draw_nested
 
-        return plot_nested(self, order, measure, metric, ax)
+        return draw_nested(self, order, measure, metric, ax)
 
     def ademp(self) -> str:
         """Write the study up in Markdown.

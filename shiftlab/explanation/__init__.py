@@ -1,5 +1,7 @@
 """Explanations of black boxes, and whether they are equally faithful to every group of people."""
 
+from shiftlab.explanation._attribution import DisparityAttribution, attribute_disparity
+from shiftlab.explanation._disparity import ExplanationDisparity, explanation_disparity
 from shiftlab.explanation._explanation import Explanation
 from shiftlab.explanation._fidelity import GroupFidelity, fidelity_gap, group_fidelity
 from shiftlab.explanation._lime import LimeExplainer
@@ -21,8 +23,10 @@ from shiftlab.explanation._worlds_table import TableWorld, adult_world
 __all__ = [
     "ConceptShiftWorld",
     "CovariateShiftWorld",
+    "DisparityAttribution",
     "DisparityStudyResult",
     "Explanation",
+    "ExplanationDisparity",
     "ExplanationDisparityStudy",
     "GroupFidelity",
     "LimeExplainer",
@@ -36,6 +40,8 @@ __all__ = [
     "World",
     "WorldData",
     "adult_world",
+    "attribute_disparity",
+    "explanation_disparity",
     "fidelity_gap",
     "group_fidelity",
     "one_at_a_time",

@@ -17,6 +17,7 @@ _SUBPACKAGES = (
     "divergence",
     "exceptions",
     "graphs",
+    "explanation",
     "kernels",
     "metrics",
     "model_selection",

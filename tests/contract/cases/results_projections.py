@@ -22,6 +22,14 @@ def auditing(name, *arguments, **options):
 
 MAKE = {
     "EntropicProjection": lambda: auditing("entropic_projection", *decisions()),
+    "ManipulatedSample": lambda: auditing(
+        "manipulate",
+        {**TABLE, "$y": decisions()[0], LEGEND[1]: decisions()[1]},
+        strategy="match",
+        decision="$y",
+        sensitive_features=LEGEND[1],
+        random_state=0,
+    ),
     "MomentProjection": lambda: auditing("moment_projection", {"$x": [0.0, 1.0, 2.0]}, [1.2]),
     "WassersteinProjection": lambda: auditing("wasserstein_projection", *decisions(), TABLE),
 }

@@ -11,6 +11,8 @@ from shiftlab.auditing._boundary_networks import DenseNetwork, TorchNetwork
 from shiftlab.auditing._entropic import entropic_projection
 from shiftlab.auditing._entropic_moments import moment_projection
 from shiftlab.auditing._entropic_result import EntropicProjection, MomentProjection
+from shiftlab.auditing._flip_audit import flip_audit
+from shiftlab.auditing._flip_audit_result import FlipAudit, FlipComparison
 from shiftlab.auditing._frontier import Frontier, frontier
 from shiftlab.auditing._planner import SamplePlan, plan_sample_size
 from shiftlab.auditing._reference import Reference
@@ -23,6 +25,8 @@ from shiftlab.auditing._representativeness_rows import (
     model_consistency_test,
     multiplicity_test,
 )
+from shiftlab.auditing._strategies import manipulate
+from shiftlab.auditing._strategies_result import ManipulatedSample
 from shiftlab.auditing._wasserstein import wasserstein_projection
 from shiftlab.auditing._wasserstein_result import WassersteinProjection
 
@@ -30,7 +34,10 @@ __all__ = [
     "AuditRecord",
     "DenseNetwork",
     "EntropicProjection",
+    "FlipAudit",
+    "FlipComparison",
     "Frontier",
+    "ManipulatedSample",
     "ManipulationAudit",
     "MomentProjection",
     "Reference",
@@ -43,7 +50,9 @@ __all__ = [
     "cell_test",
     "directional_test",
     "entropic_projection",
+    "flip_audit",
     "frontier",
+    "manipulate",
     "membership_test",
     "model_consistency_test",
     "moment_projection",

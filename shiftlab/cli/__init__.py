@@ -16,7 +16,7 @@ from shiftlab import __version__
 from shiftlab.cli import _report
 from shiftlab.exceptions import ShiftlabError
 
-__all__ = ["EXIT_INPUT", "EXIT_INTERNAL", "EXIT_INTERRUPTED", "main"]
+__all__ = ["EXIT_INPUT", "EXIT_INTERNAL", "EXIT_INTERRUPTED", "VERBS", "main"]
 
 EXIT_INPUT, EXIT_INTERNAL, EXIT_INTERRUPTED = 2, 70, 130
 VERBS = (_report,)

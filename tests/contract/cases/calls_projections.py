@@ -1,0 +1,15 @@
+"""How the functions of projections and flip audits are called."""
+
+import numpy as np
+
+RNG = np.random.default_rng(3)
+GROUP = np.repeat([0, 1], 60)
+DECISION = (RNG.random(120) < 0.2 + 0.5 * GROUP).astype(int)
+OUTCOME = (RNG.random(120) < 0.3 + 0.4 * DECISION).astype(int)
+X = RNG.normal(size=(120, 3)) + DECISION[:, None]
+
+CALLS = {
+    "entropic_projection": ((DECISION, GROUP), {"y_true": OUTCOME, "keep": X}),
+    "moment_projection": ((X, X.mean(axis=0) + 0.1), {}),
+    "wasserstein_projection": ((DECISION, GROUP, X), {}),
+}

@@ -123,7 +123,7 @@ def _check_matrix(X: np.ndarray, names: Sequence[str], name: str) -> np.ndarray:
         raise InputError(f"{name} has no rows.")
     matrix = np.ascontiguousarray(X, dtype=np.float64)
     if not np.isfinite(matrix).all():
-        bad = [names[j] for j in np.flatnonzero(~np.isfinite(matrix).all(axis=0))]
+        bad = [names[int(j)] for j in np.flatnonzero(~np.isfinite(matrix).all(axis=0))]
         raise InputError(_not_finite(name, bad))
     return matrix
 

@@ -4,15 +4,26 @@ A metric is evaluated for a matrix of weights, one line per weighting, so that t
 bootstrap and its permutations are the same few matrix products.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from shiftlab._core.names import join_names
 from shiftlab.exceptions import InputError
 
-__all__ = ["METRICS", "FidelityData", "MetricInfo", "evaluate", "metric_info", "row_scores"]
+__all__ = [
+    "METRICS",
+    "SCORES",
+    "FidelityData",
+    "MetricInfo",
+    "evaluate",
+    "metric_info",
+    "row_scores",
+]
+
+GroupFunction: TypeAlias = Callable[[np.ndarray, np.ndarray, np.ndarray, float], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -134,7 +145,9 @@ def _agree(data: FidelityData) -> np.ndarray:
     return np.asarray((data.prediction >= data.threshold) == (data.surrogate >= data.threshold))
 
 
-def evaluate(metric: str, data: FidelityData, weights: np.ndarray) -> np.ndarray:
+def evaluate(
+    metric: str, data: FidelityData, weights: np.ndarray, *, only_everybody: bool = False
+) -> np.ndarray:
     """Evaluate a metric by group and over everybody.
 
     Parameters
@@ -145,18 +158,23 @@ def evaluate(metric: str, data: FidelityData, weights: np.ndarray) -> np.ndarray
         Predictions, surrogate and groups.
     weights : ndarray of shape (B, n)
         One weighting of the rows per line.
+    only_everybody : bool, default False
+        Whether to leave the groups out.
 
     Returns
     -------
-    ndarray of shape (B, n_groups + 1)
+    ndarray of shape (B, n_groups + 1), or (B, 1)
         The last column holds the value over everybody; NaN where it is not defined.
     """
     values = row_scores(metric, data)
     if values is not None:
-        return _weighted_mean(values, data.membership, weights)
-    if metric == "auroc":
-        return _by_group(_auroc, data, weights)
-    return _by_group(_r_squared, data, weights)
+        inside = np.ones((len(values), 1)) if only_everybody else data.membership
+        return _weighted_mean(values, inside, weights)
+    function = _auroc if metric == "auroc" else _r_squared
+    if only_everybody:
+        found = function(data.prediction, data.surrogate, weights, data.threshold)
+        return np.asarray(found[:, None])
+    return _by_group(function, data, weights)
 
 
 def _weighted_mean(values: np.ndarray, inside: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -168,7 +186,7 @@ def _weighted_mean(values: np.ndarray, inside: np.ndarray, weights: np.ndarray) 
     return np.divide(sums, total, out=np.full(total.shape, np.nan), where=total > 0)
 
 
-def _by_group(function, data: FidelityData, weights: np.ndarray) -> np.ndarray:  # type: ignore[no-untyped-def]
+def _by_group(function: GroupFunction, data: FidelityData, weights: np.ndarray) -> np.ndarray:
     columns = []
     for code in range(data.n_groups + 1):
         rows = slice(None) if code == data.n_groups else np.flatnonzero(data.codes == code)

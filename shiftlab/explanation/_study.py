@@ -1,18 +1,24 @@
 """Studies of explanation disparities: worlds, black boxes and explainers over many replicates."""
 
 import functools
-import itertools
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from shiftlab._core.checks import check_option
 from shiftlab._core.names import join_names
 from shiftlab._core.progress import Progress
 from shiftlab._core.random import RandomState
 from shiftlab.exceptions import InputError
 from shiftlab.explanation._study_cell import REPLAYED, StudyCell, evaluate_cell
-from shiftlab.explanation._study_measures import STUDY_METRICS
+from shiftlab.explanation._study_checks import (
+    check_grid,
+    check_metrics,
+    check_parts,
+    check_worlds,
+    default_explainers,
+    default_models,
+    is_unwanted,
+)
 from shiftlab.explanation._study_protocol import StudyProtocol
 from shiftlab.explanation._study_result import DisparityStudyResult
 from shiftlab.explanation._worlds_base import World
@@ -22,8 +28,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["ExplanationDisparityStudy", "one_at_a_time"]
-
-OWN_FACTORS = ("world", "model", "explainer")
 
 
 class ExplanationDisparityStudy:
@@ -119,12 +123,12 @@ class ExplanationDisparityStudy:
         common_random_numbers: bool = True,
         on_change: str = "error",
     ) -> None:
-        worlds = _check_worlds(world)
-        self.metrics = _check_metrics(metrics)
-        levels, wanted = _check_grid({} if grid is None else grid, worlds)
-        self.models = _check_parts(_default_models() if models is None else models, "models", "fit")
-        self.explainers = _check_parts(
-            _default_explainers() if explainers is None else explainers, "explainers", "explain"
+        worlds = check_worlds(world)
+        self.metrics = check_metrics(metrics)
+        levels, wanted = check_grid({} if grid is None else grid, worlds)
+        self.models = check_parts(default_models() if models is None else models, "models", "fit")
+        self.explainers = check_parts(
+            default_explainers() if explainers is None else explainers, "explainers", "explain"
         )
         factors: dict[str, Any] = {"world": worlds} if isinstance(world, Mapping) else {}
         factors |= {**levels, "model": self.models, "explainer": self.explainers}
@@ -139,7 +143,7 @@ class ExplanationDisparityStudy:
             name=name,
             format=format,
             common_random_numbers=bool(common_random_numbers),
-            exclude=None if wanted is None else functools.partial(_is_unwanted, wanted),
+            exclude=None if wanted is None else functools.partial(is_unwanted, wanted),
             on_change=on_change,
         )
         self.protocol = StudyProtocol.of(
@@ -315,106 +319,3 @@ def one_at_a_time(
             if scenario not in found:
                 found.append(scenario)
     return found
-
-
-def _check_worlds(world: Any) -> dict[str, World]:
-    worlds = dict(world) if isinstance(world, Mapping) else {"": world}
-    for label, found in worlds.items():
-        if not isinstance(found, World):
-            raise InputError(
-                "world must be a World such as ConceptShiftWorld(), or a dictionary from labels to "
-                f"worlds; found {type(found).__name__}" + (f" for {label!r}." if label else ".")
-            )
-    if not worlds:
-        raise InputError("world is an empty dictionary; name at least one world.")
-    return worlds
-
-
-def _check_metrics(metrics: Sequence[str]) -> tuple[str, ...]:
-    named = (metrics,) if isinstance(metrics, str) else tuple(dict.fromkeys(metrics))
-    if not named:
-        raise InputError(f"metrics is empty; choose among {join_names(list(STUDY_METRICS))}.")
-    for metric in named:
-        check_option(metric, STUDY_METRICS, "metrics")
-    return named
-
-
-def _check_grid(
-    grid: Mapping[str, Any] | Sequence[Mapping[str, Any]], worlds: Mapping[str, World]
-) -> tuple[dict[str, Any], list[dict[str, Any]] | None]:
-    """Return the levels to cross, and the scenarios to keep (None: all)."""
-    if isinstance(grid, Mapping):
-        levels, wanted = dict(grid), None
-    else:
-        wanted = [dict(scenario) for scenario in grid]
-        names = list(dict.fromkeys(name for scenario in wanted for name in scenario))
-        if any(set(scenario) != set(names) for scenario in wanted):
-            raise InputError(f"grid: give a level for each of {join_names(names)} everywhere.")
-        levels = {name: _distinct(scenario[name] for scenario in wanted) for name in names}
-    for name in levels:
-        if name in OWN_FACTORS:
-            raise InputError(f"grid: {name!r} is a factor already; use the argument of that name.")
-    for label, world in worlds.items():
-        for combination in itertools.islice(_combinations(levels, wanted), 10_000):
-            try:
-                world.varied(**combination)
-            except InputError as error:
-                text = f" of world {label!r}" if label else ""
-                raise InputError(f"grid: scenario {combination}{text}: {error}") from error
-    return levels, wanted
-
-
-def _combinations(levels: Mapping[str, Any], wanted: list[dict[str, Any]] | None) -> Any:
-    if wanted is not None:
-        return iter(wanted)
-    values = []
-    for name, given in levels.items():
-        if isinstance(given, str) or not hasattr(given, "__iter__"):
-            raise InputError(
-                f"grid: the levels of {name!r} must be a list, found {type(given).__name__}."
-            )
-        values.append(list(given.values()) if isinstance(given, Mapping) else list(given))
-    return (dict(zip(levels, combo, strict=True)) for combo in itertools.product(*values))
-
-
-def _distinct(values: Any) -> list[Any]:
-    found: list[Any] = []
-    for value in values:
-        if value not in found:
-            found.append(value)
-    return found
-
-
-def _is_unwanted(wanted: list[dict[str, Any]], scenario: dict[str, Any]) -> bool:
-    def plain(value: Any) -> Any:
-        return tuple(map(plain, value)) if isinstance(value, (list, tuple)) else value
-
-    return not any(
-        all(plain(scenario[name]) == plain(value) for name, value in row.items()) for row in wanted
-    )
-
-
-def _check_parts(parts: Any, argument: str, method: str) -> dict[str, Any]:
-    if not isinstance(parts, Mapping) or not parts:
-        raise InputError(
-            f"{argument} must be a dictionary from labels to objects, found {type(parts).__name__}."
-        )
-    for label, part in parts.items():
-        if isinstance(part, type) or not all(hasattr(part, m) for m in ("get_params", method)):
-            raise InputError(
-                f"{argument}: {label!r} must be an instance with the methods get_params and "
-                f"{method}, found {type(part).__name__}."
-            )
-    return {str(label): part for label, part in parts.items()}
-
-
-def _default_models() -> dict[str, Any]:
-    from sklearn.linear_model import LogisticRegression
-
-    return {"logistic": LogisticRegression()}
-
-
-def _default_explainers() -> dict[str, Any]:
-    from shiftlab.explanation._lime import LimeExplainer
-
-    return {"lime": LimeExplainer(n_samples=1000, standard_errors=False)}

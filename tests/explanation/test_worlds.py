@@ -227,12 +227,11 @@ def test_bad_worlds_are_refused(make, message):
 
 
 def test_draws_that_carry_no_model_are_refused():
-    with pytest.raises(InputError, match="keeps .* of the rows: too few"):
+    with pytest.raises(InputError, match=r"keeps .* of the rows: too few"):
         CovariateShiftWorld(threshold=1.75, n_train=600, n_test=100).draw(0)
     world = SampleImbalanceWorld(published=True, n_train=4, n_test=4)
     with pytest.raises(DegenerateDataError, match=r"1 class\(es\)|one group only"):
-        for seed in range(40):
-            world.draw(seed)
+        [world.draw(seed) for seed in range(40)]
 
 
 @pytest.fixture(scope="module")

@@ -10,14 +10,17 @@ from typing import Any
 __version__ = "0.1.0.dev0"
 
 _SUBPACKAGES = (
+    "auditing",
     "backends",
     "datasets",
     "discovery",
     "divergence",
     "exceptions",
     "graphs",
+    "explanation",
     "kernels",
     "metrics",
+    "model_selection",
     "reporting",
     "simulation",
     "transport",

@@ -17,6 +17,7 @@ from shiftlab.independence._features import (
 from shiftlab.independence._nulls import (
     cauchy_combination,
     gamma_pvalue,
+    leading_weights,
     weighted_chi_square_pvalue,
 )
 from shiftlab.independence._protocol import Outcome
@@ -31,6 +32,9 @@ __all__ = ["KernelEngine"]
 #: Pairs of so many rows estimate the off-diagonal part of the null variance; with fewer rows it
 #: is exact.
 SAMPLED_ROWS = 256
+#: Width of the kernel whose eigenfunctions regress on z: wide, so that low degrees are nearly
+#: polynomials; how fast their prior variances fall is chosen from the data.
+Z_WIDTH = 3.0
 #: A variable with less than this share of its features' variance left is determined by z.
 DETERMINED = 1e-6
 
@@ -127,9 +131,8 @@ class KernelEngine:
             if scores.shape[1]:
                 few = scores.shape[1] == 1
                 most = min(16 if few else self._options.n_features, max(self._n // 4, 2))
-                table = degrees_up_to(scores.shape[1], most)[1:]
-                degrees = table.sum(axis=1)
-                features = to_device(product_features(scores, table), self._options.device)
+                table, degrees = degrees_up_to(scores.shape[1], most)
+                features = to_device(product_features(scores, table, Z_WIDTH), self._options.device)
             smoother = Smoother(
                 features,
                 degrees,
@@ -241,16 +244,17 @@ class _Pair:
         inflation = corrected / max(float(plain.sum()), 1e-300)
         if null == "permutation":
             return statistic, max(corrected, 1e-300), 1.0
-        matrix, diagonal = self._null_matrix(scale, first, second)
-        if null == "weighted":
-            values = np.linalg.eigvalsh(matrix) * self.n / len(self.rows)
-            values *= corrected / max(float(values.sum()), 1e-300)
-            return statistic, corrected, weighted_chi_square_pvalue(statistic, values)
+        matrix = self._null_matrix(scale, first, second)
+        # T minus its diagonal has mean 0, so only pairs of different rows add to its variance.
         m = len(self.rows)
         off = float((matrix**2).sum() - (np.diagonal(matrix) ** 2).sum())
-        off *= self.n * (self.n - 1) / (m * (m - 1))
-        variance = 2 * inflation**2 * (off + diagonal)
-        return statistic, corrected, gamma_pvalue(statistic, corrected, variance)
+        off *= inflation**2 * self.n * (self.n - 1) / (m * (m - 1))
+        if null == "gamma":
+            return statistic, corrected, gamma_pvalue(statistic, corrected, 2 * off)
+        values = np.linalg.eigvalsh(matrix)[::-1] * inflation * self.n / m
+        values = leading_weights(values, off)
+        rest = max(corrected - float(values.sum()), 0.0)
+        return statistic, corrected, weighted_chi_square_pvalue(statistic - rest, values)
 
     def _along_squares(self) -> np.ndarray:
         if self.given.scores.shape[1] == 0:
@@ -261,28 +265,18 @@ class _Pair:
             self._weighted = to_numpy(xp.matrix_transpose(self.x**2) @ (self.y**2 * length))
         return self._weighted
 
-    def _null_matrix(
-        self, scale: Scale, first: np.ndarray, second: np.ndarray
-    ) -> tuple[np.ndarray, float]:
-        """Return k_z k_x k_y over the sampled rows, and its squared diagonal summed over all."""
+    def _null_matrix(self, scale: Scale, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Return the product of the three kernels over the sampled rows."""
         u, v = (to_numpy(a[self.rows, :]) for a in (self.x, self.y))
         matrix = ((u * first) @ u.T) * ((v * second) @ v.T)
-        scores = to_numpy(self.given.scores)
         codes = self.given.codes
-        if scores.shape[1] or codes is not None:
-            z = scores[self.rows, :]
+        if self.given.scores.shape[1] or codes is not None:
+            z = to_numpy(self.given.scores[self.rows, :])
             kernel = 1.0 + scale.along**2 * (z @ z.T)
             if codes is not None:
                 kernel += scale.inside * (codes[self.rows, None] == codes[None, self.rows])
             matrix *= kernel
-        if len(self.rows) == self.n:
-            return matrix, float((np.diagonal(matrix) ** 2).sum())
-        xp = array_namespace(self.x)
-        weight = [xp.asarray(w, dtype=self.x.dtype, device=self.x.device) for w in (first, second)]
-        own = ((self.x**2) @ weight[0]) * ((self.y**2) @ weight[1])
-        constant = 1.0 + (scale.inside if codes is not None else 0.0)
-        own = to_numpy(own) * (constant + scale.along**2 * (scores**2).sum(axis=1))
-        return matrix, float((own**2).sum())
+        return matrix
 
     def effect(self, plain: np.ndarray) -> float:
         """Return the square root of the bias-corrected, normalised squared cross-covariance."""
@@ -326,8 +320,10 @@ def _spent(x: Residuals, y: Residuals, n: int) -> Array:
     m, k = x.kept.shape[0], y.kept.shape[0]
     left = n - 1 - m + xp.sum(x.kept, axis=0)
     right = n - 1 - k + xp.sum(y.kept, axis=0)
-    if x.basis == y.basis:
+    if x.basis == y.basis and m == k:
         both = n - 1 - m + xp.matrix_transpose(x.kept) @ y.kept
-    else:
-        both = xp.minimum(left[:, None], right[None, :])
+    else:  # The directions span nearly the same space: match them by how much they keep.
+        first, second = xp.sort(x.kept, axis=0), xp.sort(y.kept, axis=0)
+        few = min(m, k)
+        both = n - 1 - few + xp.matrix_transpose(first[:few, :]) @ second[:few, :]
     return n * xp.clip(both, min=1.0) / xp.clip(left[:, None] * right[None, :], min=1.0)

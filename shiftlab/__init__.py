@@ -11,10 +11,14 @@ __version__ = "0.1.0.dev0"
 
 _SUBPACKAGES = (
     "adaptation",
+    "auditing",
     "backends",
     "datasets",
+    "discovery",
     "divergence",
     "exceptions",
+    "graphs",
+    "explanation",
     "kernels",
     "metrics",
     "model_selection",

@@ -10,6 +10,7 @@ from typing import Any
 __version__ = "0.1.0.dev0"
 
 _SUBPACKAGES = (
+    "adaptation",
     "auditing",
     "backends",
     "datasets",
@@ -26,6 +27,7 @@ _SUBPACKAGES = (
     "transport",
 )
 _PUBLIC = {
+    "EnvironmentAdaptiveRegressor": "shiftlab.adaptation",
     "shift_report": "shiftlab.reporting",
     "ShiftReport": "shiftlab.reporting",
 }

@@ -98,9 +98,8 @@ def test_stopping_early_is_said(moments):
 
 def test_rows_without_weight_stay_out(moments):
     weight = (np.arange(400) % 2).astype(float)
-    found = moment_projection(
-        moments, moments[1::2].mean(axis=0) + [0.1, 0, 0, 0], sample_weight=weight
-    )
+    targets = moments[1::2].mean(axis=0) + np.array([0.1, 0, 0, 0])
+    found = moment_projection(moments, targets, sample_weight=weight)
     assert (found.weights[::2] == 0).all()
     alone = moment_projection(moments[1::2], targets)
     np.testing.assert_allclose(found.weights[1::2], alone.weights)

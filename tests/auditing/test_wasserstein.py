@@ -1,4 +1,4 @@
-"""Wasserstein projection on cells and on the data: linear programs, published numbers, bad input."""
+"""Wasserstein projection on cells and on the data: linear programs, published arrays."""
 
 import tracemalloc
 
@@ -68,8 +68,8 @@ def test_optimum_is_that_of_the_full_linear_program(p, fixed, n_groups):
     ("name", "on_cells", "on_data"),
     [
         ("adult", 0.050021, 0.05571),
-        ("asc_emp", 0.055655, 0.082929),
-        ("asc_inc", 0.005699, 0.005704),
+        pytest.param("asc_emp", 0.055655, 0.082929, marks=pytest.mark.slow),
+        pytest.param("asc_inc", 0.005699, 0.005704, marks=pytest.mark.slow),
     ],
 )
 def test_published_arrays(shared_data, name, on_cells, on_data):
@@ -82,15 +82,15 @@ def test_published_arrays(shared_data, name, on_cells, on_data):
     assert found.value_after == pytest.approx(0.8, abs=1e-8)
 
 
-def test_memory_grows_with_rows_not_with_pairs(shared_data):
-    x, s, y = load(shared_data, "asc_inc")
+def test_memory_grows_with_rows_not_with_pairs():
+    y, s, x = people(6000)
     tracemalloc.start()
     try:
         wasserstein_projection(y, s, x, scale="none")
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 2e8  # all pairs of 20,000 rows take 3.2e9
+    assert peak < 4e7  # the distances of all pairs take 2.9e8
 
 
 def test_plan_leads_from_the_rows_to_the_masses_after():
@@ -100,10 +100,9 @@ def test_plan_leads_from_the_rows_to_the_masses_after():
     np.add.at(mass, found.cells_from, -found.mass)
     np.add.at(mass, found.cells_to, found.mass)
     np.testing.assert_allclose(mass, found.mass_after.ravel(), atol=1e-12)
-    np.testing.assert_array_equal(
-        group[found.rows_from] * 2 + chosen[found.rows_from], found.cells_from
-    )
-    np.testing.assert_array_equal(group[found.rows_to] * 2 + chosen[found.rows_to], found.cells_to)
+    cells = group * 2 + chosen
+    np.testing.assert_array_equal(cells[found.rows_from], found.cells_from)
+    np.testing.assert_array_equal(cells[found.rows_to], found.cells_to)
     np.testing.assert_array_equal(found.ends, x[found.rows_to])
     assert found.cost == pytest.approx(found.mass @ found.steps)
     frame = found.to_frame()
@@ -114,14 +113,10 @@ def test_columns_stay_on_the_support_of_the_data():
     chosen, group, x = people()
     frame = pd.DataFrame({"kind": np.where(x[:, 0] > 0, "u", "v"), "n": np.rint(x[:, 1])})
     found = wasserstein_projection(chosen, group, frame, target=0.95)
-    known = {tuple(row) for row in found.starts} | {tuple(row) for row in found.ends}
-    rows = {
-        tuple(row)
-        for row in np.c_[
-            np.sqrt(0.5) ** 0 * (frame["kind"] == "u"), frame["kind"] == "v", frame["n"]
-        ]
-    }
-    assert known <= rows
+    known = {tuple(row) for row in np.round([*found.starts, *found.ends], 9)}
+    rows = np.c_[frame["kind"] == "u", frame["kind"] == "v", frame["n"]]
+    assert len(found.mass) > 0
+    assert known <= {tuple(row) for row in rows}
 
 
 def test_group_named_as_a_column_is_no_coordinate():

@@ -1,7 +1,20 @@
 """Reports: sections over results, canonical JSON, self-contained HTML."""
 
+from shiftlab.reporting._audit import AuditReport, audit_report, audit_schema
+from shiftlab.reporting._audit_ll144 import ImpactRatioReport, impact_ratio_report
 from shiftlab.reporting._options import Source
 from shiftlab.reporting._report import ShiftReport, shift_report
 from shiftlab.reporting._study import StudyReport, study_report
 
-__all__ = ["ShiftReport", "Source", "StudyReport", "shift_report", "study_report"]
+__all__ = [
+    "AuditReport",
+    "ImpactRatioReport",
+    "ShiftReport",
+    "Source",
+    "StudyReport",
+    "audit_report",
+    "audit_schema",
+    "impact_ratio_report",
+    "shift_report",
+    "study_report",
+]

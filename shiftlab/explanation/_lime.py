@@ -13,9 +13,15 @@ from shiftlab._core.parallel import parallel_map
 from shiftlab._core.progress import Progress
 from shiftlab._core.random import RandomState, as_seed_sequence
 from shiftlab.exceptions import InputError
-from shiftlab.explanation._explainer_blocks import assign_blocks, content_keys, rows_by_block
+from shiftlab.explanation._explainer_blocks import (
+    assign_blocks,
+    block_seed,
+    content_keys,
+    rows_by_block,
+)
 from shiftlab.explanation._explainer_checks import (
     check_positive,
+    is_probability,
     predict_table,
     warn_about_products,
     warn_if_few_effective,
@@ -228,7 +234,7 @@ class LimeExplainer(BaseEstimator):
             form = linear_form(function, encoding, self.reference_, matrix)
         common = (function, form, encoding, self._settings, self.reference_, self._quartiles)
         tasks = [
-            (*common, matrix[rows], prediction[rows], _block_seed(seed, block))
+            (*common, matrix[rows], prediction[rows], block_seed(seed, block))
             for block, rows in parts
         ]
         found = parallel_map(
@@ -244,11 +250,10 @@ class LimeExplainer(BaseEstimator):
         effective = min(value for _, value in found)
         warn_if_few_effective(effective, len(self._settings.free))
         explanation = self._assemble(fit, matrix, prediction, blocks)
-        is_probability = function.is_probability
-        if is_probability is None:
-            is_probability = bool(((prediction >= 0) & (prediction <= 1)).all())
         return replace(
-            explanation, is_probability=is_probability, effective_samples=float(effective)
+            explanation,
+            is_probability=is_probability(function, prediction),
+            effective_samples=float(effective),
         )
 
     def _read_settings(
@@ -338,7 +343,3 @@ def _explain_block(
     return explain_shared(
         function, encoding, settings, reference, rows, prediction, seed, quartiles
     )
-
-
-def _block_seed(seed: np.random.SeedSequence, block: int) -> np.random.SeedSequence:
-    return np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, block))

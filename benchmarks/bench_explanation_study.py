@@ -107,7 +107,7 @@ def main():
     peer = time_peer(options.peer_rows)
     print(f"peer (lime), scaled: {peer * n_rows / 3600:.1f} CPU-hours, {1000 * peer:.2f} ms a row")
     if options.jobs == 1:  # the CPU time of other processes is not seen from here
-        print(f"ours: {cpu:.0f} CPU-seconds, draws and fits included; {1000 * cpu / n_rows:.4f} ms a "
+        print(f"ours: {cpu:.0f} CPU-seconds with draws and fits; {1000 * cpu / n_rows:.4f} ms a "
               f"row; ratio {peer * n_rows / cpu:.0f}")  # fmt: skip
 
 

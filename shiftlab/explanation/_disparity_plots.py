@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from shiftlab.explanation._disparity import ExplanationDisparity
 
-__all__ = ["plot_groups", "plot_variants"]
+__all__ = ["plot_groups", "plot_parts", "plot_variants"]
 
 
 def plot_groups(result: "ExplanationDisparity", metric: str, ax: "Axes | None") -> "Axes":
@@ -53,4 +53,20 @@ def plot_variants(table: "pd.DataFrame", metric: str, ax: "Axes | None") -> "Axe
     info = METRICS.get(metric) or SCORES.get(metric)
     ax.set_xlabel(f"mean gap amongst groups: {plot_text(info.label if info else metric, 60)}")
     ax.legend(loc="best", frameon=False, fontsize="small")
+    return ax
+
+
+def plot_parts(table: "pd.DataFrame", metric: str, ax: "Axes | None") -> "Axes":
+    """Draw total, composition and unexplained part of each comparison."""
+    lines = table[table["metric"] == metric]
+    ax = new_axes(ax, len(lines))
+    heights = range(len(lines))[::-1]
+    ax.axvline(0, color="#444444", linewidth=0.8)
+    ax.hlines(heights, lines["low"], lines["high"], color=DOWN, linewidth=2)
+    ax.plot(lines["value"], heights, "o", color=DOWN)
+    labels = [f"{plot_text(row.group)}: {row.part}" for row in lines.itertuples()]
+    ax.set_yticks(heights, labels)
+    ax.set_ylim(-0.6, len(lines) - 0.4)
+    info = METRICS.get(metric) or SCORES.get(metric)
+    ax.set_xlabel(f"difference from the reference: {plot_text(info.label if info else metric, 60)}")
     return ax

@@ -14,6 +14,7 @@ _SUBPACKAGES = (
     "datasets",
     "divergence",
     "exceptions",
+    "generalization",
     "kernels",
     "metrics",
     "reporting",
@@ -21,6 +22,8 @@ _SUBPACKAGES = (
     "transport",
 )
 _PUBLIC = {
+    "CounterfactuallyFairClassifier": "shiftlab.generalization",
+    "CounterfactuallyFairRegressor": "shiftlab.generalization",
     "shift_report": "shiftlab.reporting",
     "ShiftReport": "shiftlab.reporting",
 }

@@ -1,8 +1,8 @@
 """Abduction: what of a row is its own, once time and sensitive attributes are taken out.
 
 Domain parameters are read from the source domains, smoothed as a state space and rolled forward:
-a row ``x`` of time ``t`` and attributes ``a`` is carried back along the flow, the path of the common
-mean and the effect of the attributes are subtracted, and what is left is carried to a common
+a row ``x`` of time ``t`` and attributes ``a`` is carried back along the flow, the path of the
+common mean and the effect of the attributes are subtracted, and what is left is carried to a common
 reference. All steps can be undone for other attributes: that is the counterfactual.
 """
 
@@ -206,9 +206,7 @@ def _fit_locations(
     return fit_paths(times, means, mean_noise + floor, constant=constant), paths
 
 
-def _read_effect(
-    Z: np.ndarray, design: np.ndarray, effect: np.ndarray, noise: np.ndarray
-) -> None:
+def _read_effect(Z: np.ndarray, design: np.ndarray, effect: np.ndarray, noise: np.ndarray) -> None:
     """Regress a domain on the design; columns that do not vary there stay unseen."""
     varies = np.ptp(design, axis=0) > 0
     full = np.column_stack([np.ones(len(Z)), design[:, varies]])

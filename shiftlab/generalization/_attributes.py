@@ -1,4 +1,4 @@
-"""Sensitive attributes as a design matrix: groups (crossed) or numbers, with what was seen in fit."""
+"""Sensitive attributes as a design matrix: crossed groups or numbers, as seen in fit."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +15,8 @@ __all__ = ["Attributes", "Coded", "read_attributes"]
 
 #: A number with more distinct values than this is a continuous attribute.
 MAX_LEVELS = 10
+#: The same for numbers that are not whole.
+MAX_FRACTIONS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +128,9 @@ def _columns(sensitive_features: Any, n_rows: int) -> list[Column]:
     table = as_table(
         sensitive_features,
         name="sensitive_features",
-        columns=["sensitive_features"] if is_flat and not hasattr(sensitive_features, "name") else None,
+        columns=["sensitive_features"]
+        if is_flat and not hasattr(sensitive_features, "name")
+        else None,
     )
     check_length(table.columns[0].values, n_rows, "sensitive_features")
     for column in table:
@@ -147,7 +151,11 @@ def _repeat(value: Any, n_rows: int) -> np.ndarray:
 
 
 def _is_continuous(column: Column) -> bool:
-    return column.is_number and len(np.unique(column.values)) > MAX_LEVELS
+    if not column.is_number:
+        return False
+    distinct = np.unique(column.values)
+    whole = bool((distinct == np.round(distinct)).all())
+    return len(distinct) > (MAX_LEVELS if whole else MAX_FRACTIONS)
 
 
 def _labels(column: Column) -> np.ndarray:

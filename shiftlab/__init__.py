@@ -10,13 +10,18 @@ from typing import Any
 __version__ = "0.1.0.dev0"
 
 _SUBPACKAGES = (
+    "auditing",
     "backends",
     "datasets",
+    "discovery",
     "divergence",
     "exceptions",
     "generalization",
+    "graphs",
+    "explanation",
     "kernels",
     "metrics",
+    "model_selection",
     "reporting",
     "simulation",
     "transport",

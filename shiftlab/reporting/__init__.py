@@ -2,5 +2,6 @@
 
 from shiftlab.reporting._options import Source
 from shiftlab.reporting._report import ShiftReport, shift_report
+from shiftlab.reporting._study import StudyReport, study_report
 
-__all__ = ["ShiftReport", "Source", "shift_report"]
+__all__ = ["ShiftReport", "Source", "StudyReport", "shift_report", "study_report"]

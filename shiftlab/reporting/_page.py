@@ -22,7 +22,9 @@ __all__ = ["ROW_LIMIT", "render_page"]
 ROW_LIMIT = 40
 
 
-def render_page(report: dict[str, Any], sections: Sequence[Section]) -> str:
+def render_page(
+    report: dict[str, Any], sections: Sequence[Section], *, heading: str, subtitle: str
+) -> str:
     """Render a report.
 
     Parameters
@@ -31,6 +33,8 @@ def render_page(report: dict[str, Any], sections: Sequence[Section]) -> str:
         The JSON document of the report; the page shows its numbers.
     sections : sequence of Section
         In the order of the page; their figures are embedded.
+    heading, subtitle : str
+        Title of the page and the line below it.
 
     Returns
     -------
@@ -40,7 +44,14 @@ def render_page(report: dict[str, Any], sections: Sequence[Section]) -> str:
     # The style sheet is the one text that is inserted unescaped besides the figures; both are ours.
     style = _environment().policies["shiftlab.style"]
     page = _environment().get_template("page.html.j2")
-    return page.render(report=report, sections=sections, style=style, limit=ROW_LIMIT)
+    return page.render(
+        report=report,
+        sections=sections,
+        heading=heading,
+        subtitle=subtitle,
+        style=style,
+        limit=ROW_LIMIT,
+    )
 
 
 @cache

@@ -4,18 +4,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from shiftlab._core.progress import Progress, Ticker, progress_ticker
-from shiftlab._core.results import canonical_json, to_plain
+from shiftlab._core.results import to_plain
 from shiftlab.reporting._distances import distances_section
+from shiftlab.reporting._document import Document
 from shiftlab.reporting._fairness import fairness_section, read_decisions
 from shiftlab.reporting._options import ReportOptions, Source, read_options
 from shiftlab.reporting._outcome import outcome_section
 from shiftlab.reporting._overview import overview_section
-from shiftlab.reporting._page import render_page
 from shiftlab.reporting._prepare import Prepared, prepare
 from shiftlab.reporting._provenance import provenance_section, table_fingerprint
 from shiftlab.reporting._sections import Section
@@ -28,7 +26,7 @@ Builder: TypeAlias = Callable[[Progress], Section]
 
 
 @dataclass(frozen=True, repr=False)
-class ShiftReport:
+class ShiftReport(Document):
     """A finished report.
 
     Attributes
@@ -45,60 +43,17 @@ class ShiftReport:
     6
     """
 
-    sections: tuple[Section, ...]
+    schema: ClassVar[str] = SCHEMA
+    heading: ClassVar[str] = "What changed between environments?"
+    optional: ClassVar[tuple[str, ...]] = ("outcome", "fairness")
 
-    @cached_property
-    def findings(self) -> tuple[str, ...]:
-        """The sentences of the summary."""
-        return tuple(finding for section in self.sections for finding in section.findings)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the whole report as JSON types; sections that were not asked for are None."""
-        document: dict[str, Any] = {"schema": SCHEMA, "outcome": None, "fairness": None}
-        document |= {section.key: section.data for section in self.sections}
-        document["findings"] = list(self.findings)
-        return document
-
-    def to_json(self, *, indent: int | None = 1) -> str:
-        """Return canonical JSON: sorted keys, no NaN."""
-        return canonical_json(self.to_dict(), indent=indent)
-
-    def to_html(self) -> str:
-        """Return one self-contained HTML page."""
-        return render_page(self.to_dict(), self.sections)
-
-    def write(self, folder: str | Path) -> tuple[Path, Path]:
-        """Write ``report.html`` and ``report.json`` into a folder, which is made if needed.
-
-        Parameters
-        ----------
-        folder : str or Path
-            Where to write.
-
-        Returns
-        -------
-        html, json : Path
-            The two files.
-        """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        html, document = folder / "report.html", folder / "report.json"
-        # The name of a file need not be valid text; then its odd bytes are spelt out.
-        document.write_text(self.to_json() + "\n", encoding="utf-8", errors="backslashreplace")
-        html.write_text(self.to_html(), encoding="utf-8", errors="backslashreplace")
-        return html, document
-
-    def __repr__(self) -> str:
-        lines = "\n".join(f"  - {finding}" for finding in self.findings)
-        return f"ShiftReport\n{lines}"
-
-    def _repr_html_(self) -> str:
-        """Show the page inside a notebook, apart from the notebook's own styles."""
-        from markupsafe import escape
-
-        return (
-            f'<iframe srcdoc="{escape(self.to_html())}" sandbox '
-            'style="width:100%;height:720px;border:1px solid #d9e0e7"></iframe>'
+    @property
+    def subtitle(self) -> str:
+        """The line below the heading."""
+        document = self.to_dict()
+        source = document["provenance"]["source"]["name"]
+        return super().subtitle.replace(
+            source, f"{source} by {document['overview']['environment']}", 1
         )
 
 

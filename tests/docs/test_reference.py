@@ -7,7 +7,7 @@ from importlib import import_module
 import pytest
 
 import shiftlab
-from shiftlab.cli import _report
+from shiftlab.cli import VERBS, _report
 
 
 def listed(page):
@@ -40,6 +40,24 @@ def test_every_option_of_the_command_line_is_explained(docs):
     table = text[text.index("Options\n---") : text.index("Exit codes\n---")]
     assert options - set(re.findall(r"--[a-z-]+", table)) == set()
     assert set(re.findall(r"--[a-z][a-z-]+", table)) - options == set()
+
+
+def options_of(parser):
+    """Yield the long options of a parser and of the parsers below it."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                yield from options_of(below)
+        yield from (w for w in action.option_strings if w.startswith("--") and w != "--help")
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.__name__.split("._")[-1])
+def test_every_option_of_every_verb_is_in_the_guide(docs, verb):
+    parser = argparse.ArgumentParser()
+    verb.add_parser(parser.add_subparsers())
+    pages = (path.read_text(encoding="utf-8") for path in (docs / "guide").glob("*.rst"))
+    explained = set(re.findall(r"--[a-z0-9][a-z0-9-]+", " ".join(pages)))
+    assert set(options_of(parser)) - explained == set()
 
 
 def test_every_option_of_the_function_is_explained(docs):

@@ -1,0 +1,19 @@
+"""Causal discovery from data whose mechanisms change between environments or along time.
+
+`CDNOD` finds the graph, the changing variables, directions and driving forces.
+"""
+
+from shiftlab.discovery._cdnod import CDNOD
+from shiftlab.discovery._driving_force import DrivingForce
+from shiftlab.discovery._pair import IndependentChanges, driving_force, independent_changes
+from shiftlab.discovery._result import DiscoveryResult, EdgeReason
+
+__all__ = [
+    "CDNOD",
+    "DiscoveryResult",
+    "DrivingForce",
+    "EdgeReason",
+    "IndependentChanges",
+    "driving_force",
+    "independent_changes",
+]

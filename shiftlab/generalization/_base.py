@@ -8,10 +8,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from shiftlab._core.channels import split_channel
-from shiftlab._core.checks import check_option
+from shiftlab._core.checks import check_fraction, check_option
 from shiftlab._core.random import as_seed_sequence, integer_seed
 from shiftlab.exceptions import DegenerateDataError, DegenerateDataWarning, InputError, InputWarning
 from shiftlab.generalization._attributes import Attributes, Coded, read_attributes
+from shiftlab.generalization._forecast import DomainForecast, forecast_domains
 from shiftlab.generalization._selection import Selection, Task, choose, fit_candidate
 from shiftlab.generalization._times import read_times
 
@@ -119,6 +120,8 @@ class FairGeneralizer(BaseEstimator):
             environment = np.repeat(np.asarray(environment), X.shape[0])
         times = split_channel(X, self.environment, environment, "environment")[1]
         rest = split_channel(X, named, None, "X")[0] if named else X
+        if reset:
+            self.feature_labels_ = _names(rest)
         values = check_array(rest, dtype=np.float64, estimator=self, input_name="X")
         if sensitive is None:
             raise InputError(
@@ -236,11 +239,64 @@ class FairGeneralizer(BaseEstimator):
         twin = self.abduction_.features(U, other, time)
         return rebuild(X, twin, self.sensitive_features, self.environment, to)
 
+    def forecast(self, times: Any = None, *, confidence_level: float = 0.95) -> DomainForecast:
+        """Forecast the means of the features in each group, with intervals.
+
+        Parameters
+        ----------
+        times : scalar or array, optional
+            Times; by default those of the source domains and as far again at the same pace.
+        confidence_level : float, default 0.95
+            Of the intervals, which hold the sampling error of flow, paths and effects.
+
+        Returns
+        -------
+        DomainForecast
+
+        Raises
+        ------
+        InputError
+            If times have no order.
+        """
+        check_is_fitted(self)
+        check_fraction(confidence_level, "confidence_level")
+        wanted = _ahead(self.source_times_) if times is None else np.atleast_1d(times)
+        read = np.unique(read_times(wanted, len(wanted)))
+        if self.groups_:
+            codes = np.arange(len(self.groups_))
+            parts = [self.attributes_.of_groups(codes[k : k + 1]) for k in codes]
+            groups = list(zip(map(str, self.groups_), parts, strict=True))
+        else:
+            groups = [("all", Coded(self.abduction_.design_centre[None, :], None))]
+        return forecast_domains(
+            self.abduction_,
+            read,
+            groups,
+            list(self.feature_labels_),
+            last=float(self.source_times_[-1]),
+            confidence_level=confidence_level,
+        )
+
     @property
     def groups_(self) -> tuple[Any, ...]:
         """Groups seen in fit; empty if an attribute is a number."""
         attributes: Attributes = self.attributes_
         return attributes.groups
+
+
+def _ahead(times: np.ndarray) -> np.ndarray:
+    """Return the source times and as many more at their pace."""
+    step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
+    return np.concatenate([times, times[-1] + step * np.arange(1, len(times) + 1)])
+
+
+def _names(X: Any) -> list[str]:
+    import narwhals.stable.v2 as nw
+
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
+    if isinstance(frame, nw.DataFrame):
+        return [str(name) for name in frame.columns]
+    return [f"x{i}" for i in range(X.shape[1])]
 
 
 def _is_frame(X: Any) -> bool:

@@ -9,6 +9,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from shiftlab.generalization._base import FairGeneralizer
+from shiftlab.generalization._conformal import group_quantiles
 
 __all__ = ["CounterfactuallyFairClassifier"]
 
@@ -152,6 +153,45 @@ class CounterfactuallyFairClassifier(ClassifierMixin, FairGeneralizer):
         """Return class labels; parameters as in `predict_proba`."""
         scores = self._scores(X, sensitive_features, environment)
         return np.asarray(self.classes_[scores.argmax(axis=1)])
+
+    def predict_set(
+        self,
+        X: Any,
+        sensitive_features: Any = None,
+        environment: Any = None,
+        *,
+        alpha: float = 0.1,
+    ) -> np.ndarray:
+        """Return conformal sets of classes that hold the label with probability 1 - alpha.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n_rows, n_columns)
+            Rows.
+        sensitive_features : array of shape (n_rows,) or (n_rows, k), optional
+            Attributes, unless the constructor names columns of X.
+        environment : scalar or array of shape (n_rows,), optional
+            Times, unless the constructor names a column of X.
+        alpha : float, default 0.1
+            One minus the coverage aimed at, in each group; it is kept as far as the drift beyond
+            the source domains is like that within them.
+
+        Returns
+        -------
+        ndarray of bool, shape (n_rows, n_classes)
+
+        Raises
+        ------
+        InputError
+            If no source domains were set aside in fit.
+        """
+        values, coded, time = self._rows(X, sensitive_features, environment)
+        scores = self._score_terms(self.abduction_.terms(values, coded, time), time)
+        own = np.searchsorted(self.classes_, self.held_y_)
+        held = self.selection_.scores
+        residuals = 1 - held[np.arange(len(own)), own] if len(own) else np.empty(0)
+        limits = group_quantiles(residuals, self.held_group_, coded.group, alpha)
+        return np.asarray(1 - scores <= limits[:, None] + 1e-12)
 
     def score(
         self, X: Any, y: Any, sensitive_features: Any = None, environment: Any = None

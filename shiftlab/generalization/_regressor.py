@@ -7,6 +7,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
 
 from shiftlab.generalization._base import FairGeneralizer
+from shiftlab.generalization._conformal import group_quantiles
 
 __all__ = ["CounterfactuallyFairRegressor"]
 
@@ -115,6 +116,43 @@ class CounterfactuallyFairRegressor(RegressorMixin, FairGeneralizer):
         ndarray of shape (n_rows,)
         """
         return self._scores(X, sensitive_features, environment)
+
+    def predict_interval(
+        self,
+        X: Any,
+        sensitive_features: Any = None,
+        environment: Any = None,
+        *,
+        alpha: float = 0.1,
+    ) -> np.ndarray:
+        """Return conformal intervals that hold the outcome with probability 1 - alpha.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n_rows, n_columns)
+            Rows.
+        sensitive_features : array of shape (n_rows,) or (n_rows, k), optional
+            Attributes, unless the constructor names columns of X.
+        environment : scalar or array of shape (n_rows,), optional
+            Times, unless the constructor names a column of X.
+        alpha : float, default 0.1
+            One minus the coverage aimed at, in each group; it is kept as far as the drift beyond
+            the source domains is like that within them.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, 2)
+
+        Raises
+        ------
+        InputError
+            If no source domains were set aside in fit.
+        """
+        values, coded, time = self._rows(X, sensitive_features, environment)
+        predicted = self._score_terms(self.abduction_.terms(values, coded, time), time)
+        residuals = np.abs(self.held_y_ - self.selection_.scores)
+        limits = group_quantiles(residuals, self.held_group_, coded.group, alpha)
+        return np.column_stack([predicted - limits, predicted + limits])
 
     def score(
         self, X: Any, y: Any, sensitive_features: Any = None, environment: Any = None

@@ -17,6 +17,7 @@ _SUBPACKAGES = (
     "discovery",
     "divergence",
     "exceptions",
+    "generalization",
     "graphs",
     "explanation",
     "kernels",
@@ -28,6 +29,8 @@ _SUBPACKAGES = (
 )
 _PUBLIC = {
     "EnvironmentAdaptiveRegressor": "shiftlab.adaptation",
+    "CounterfactuallyFairClassifier": "shiftlab.generalization",
+    "CounterfactuallyFairRegressor": "shiftlab.generalization",
     "shift_report": "shiftlab.reporting",
     "ShiftReport": "shiftlab.reporting",
 }

@@ -6,8 +6,12 @@ from shiftlab.explanation._explanation import Explanation
 from shiftlab.explanation._fidelity import GroupFidelity, fidelity_gap, group_fidelity
 from shiftlab.explanation._kernel_shap import KernelShapExplainer
 from shiftlab.explanation._lime import LimeExplainer
+from shiftlab.explanation._locality import DisparityComparison, compare_mitigations, locality_curve
 from shiftlab.explanation._models import ModelFunction
 from shiftlab.explanation._network import NetworkClassifier
+from shiftlab.explanation._refit import RefitDisparity, refit_disparity
+from shiftlab.explanation._scores import explanation_scores, truth_scores
+from shiftlab.explanation._split import GapSplit, split_gap
 from shiftlab.explanation._study import ExplanationDisparityStudy, one_at_a_time
 from shiftlab.explanation._study_cell import StudyCell
 from shiftlab.explanation._study_config import ConfiguredStudy, study_from_config
@@ -27,10 +31,12 @@ __all__ = [
     "ConfiguredStudy",
     "CovariateShiftWorld",
     "DisparityAttribution",
+    "DisparityComparison",
     "DisparityStudyResult",
     "Explanation",
     "ExplanationDisparity",
     "ExplanationDisparityStudy",
+    "GapSplit",
     "GroupFidelity",
     "KernelShapExplainer",
     "LimeExplainer",
@@ -38,6 +44,7 @@ __all__ = [
     "ModelFunction",
     "NetworkClassifier",
     "OmittedVariableWorld",
+    "RefitDisparity",
     "SampleImbalanceWorld",
     "StudyCell",
     "TableWorld",
@@ -45,9 +52,15 @@ __all__ = [
     "WorldData",
     "adult_world",
     "attribute_disparity",
+    "compare_mitigations",
     "explanation_disparity",
+    "explanation_scores",
     "fidelity_gap",
     "group_fidelity",
+    "locality_curve",
     "one_at_a_time",
+    "refit_disparity",
+    "split_gap",
     "study_from_config",
+    "truth_scores",
 ]

@@ -14,9 +14,9 @@ import numpy as np
 __all__ = ["StatePaths", "fit_paths"]
 
 #: What is left of a slope after the time between the first and the last domain.
-DAMPING = 0.7
+DAMPING = 0.85
 #: Twice the log-likelihood that one more free variance must gain.
-PENALTY = 4.0
+PENALTY = 2.0
 STEP_GRID = (0.0, 0.3, 3.0, 30.0)
 SLOPE_GRID = (0.0, 1.0, 30.0)
 #: Prior variance that leaves a level to the data, in units of the largest square.

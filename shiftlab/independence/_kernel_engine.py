@@ -7,12 +7,9 @@ import numpy as np
 from shiftlab._core.random import as_seed_sequence
 from shiftlab.backends import Array, array_namespace, to_device, to_numpy
 from shiftlab.independence._cache import ByteCache
-from shiftlab.independence._expansion import degrees_up_to
 from shiftlab.independence._features import (
     KernelFeatures,
-    column_scores,
     kernel_features,
-    product_features,
 )
 from shiftlab.independence._nulls import (
     cauchy_combination,
@@ -21,8 +18,9 @@ from shiftlab.independence._nulls import (
     weighted_chi_square_pvalue,
 )
 from shiftlab.independence._protocol import Outcome
-from shiftlab.independence._smoother import Residuals, Smoother
-from shiftlab.independence._variables import Variable, joint_codes
+from shiftlab.independence._regressions import Given, RegressionOptions, Regressions
+from shiftlab.independence._smoother import Residuals
+from shiftlab.independence._variables import Variable
 
 if TYPE_CHECKING:
     from shiftlab.independence._kernel import KernelTest
@@ -32,9 +30,6 @@ __all__ = ["KernelEngine"]
 #: Pairs of so many rows estimate the off-diagonal part of the null variance; with fewer rows it
 #: is exact.
 SAMPLED_ROWS = 256
-#: Width of the kernel whose eigenfunctions regress on z: wide, so that low degrees are nearly
-#: polynomials; how fast their prior variances fall is chosen from the data.
-Z_WIDTH = 3.0
 #: A variable with less than this share of its features' variance left is determined by z.
 DETERMINED = 1e-6
 
@@ -60,14 +55,6 @@ class Scale(NamedTuple):
 SCALES = (Scale(1.0, 0.4, 0.3), Scale(1.7, 0.4, 1.0))
 
 
-class Given(NamedTuple):
-    """What k_z needs: scores of the numbers, rows of each category, and the codes."""
-
-    scores: Array
-    groups: list[np.ndarray]
-    codes: np.ndarray | None
-
-
 class KernelEngine:
     """Features by variable, regressions by conditioning set, residuals by both."""
 
@@ -79,6 +66,10 @@ class KernelEngine:
         self._n = variables[0].n_rows
         self._cache = ByteCache(options.cache_bytes)
         self._rows: np.ndarray | None = None
+        regression = RegressionOptions(
+            options.n_features, options.selection, options.reg, options.device
+        )
+        self._regressions = Regressions(variables, regression, self._cache)
         self.pvalue_method = {
             "gamma": "gamma approximation",
             "weighted": "weighted chi-square, saddlepoint",
@@ -96,12 +87,16 @@ class KernelEngine:
         x, y = self._residuals(i, given), self._residuals(j, given)
         if x is None or y is None:
             return Outcome(0.0, 1.0, 0.0, ("the conditioning variables determine a variable",))
-        pair = _Pair(x, y, left.degrees, right.degrees, self._given(given), self._sampled())
+        pair = _Pair(
+            x, y, left.degrees, right.degrees, self._regressions.given(given), self._sampled()
+        )
         return pair.outcome(self._options, notes, (i, j, given))
 
     def _features(self, k: int) -> KernelFeatures:
         def make() -> tuple[KernelFeatures, int]:
-            found = kernel_features(self._variables[k], self._column_scores(k), self._options.width)
+            found = kernel_features(
+                self._variables[k], self._regressions.scores(k), self._options.width
+            )
             return found, found.values.nbytes
 
         made: KernelFeatures = self._cache.get(("features", k), make)
@@ -112,7 +107,7 @@ class KernelEngine:
             features = to_device(self._features(k).values, self._options.device)
             xp = array_namespace(features)
             if given:
-                found = self._smoother(given).residuals(features)
+                found = self._regressions.smoother(given).residuals(features)
             else:
                 nothing = xp.zeros((0, features.shape[1]), dtype=features.dtype)
                 found = Residuals(features, to_device(nothing, self._options.device), ())
@@ -124,55 +119,6 @@ class KernelEngine:
         made: Residuals | None = self._cache.get(("residuals", k, given), make)
         return made
 
-    def _smoother(self, given: tuple[int, ...]) -> Smoother:
-        def make() -> tuple[Smoother, int]:
-            scores, codes = self._scores(given), self._codes(given)
-            features, degrees = None, np.empty(0, dtype=int)
-            if scores.shape[1]:
-                few = scores.shape[1] == 1
-                most = min(16 if few else self._options.n_features, max(self._n // 4, 2))
-                table, degrees = degrees_up_to(scores.shape[1], most)
-                features = to_device(product_features(scores, table, Z_WIDTH), self._options.device)
-            smoother = Smoother(
-                features,
-                degrees,
-                codes,
-                criterion=self._options.selection,
-                ridge=self._options.reg,
-            )
-            return smoother, smoother.nbytes
-
-        made: Smoother = self._cache.get(("smoother", given), make)
-        return made
-
-    def _given(self, given: tuple[int, ...]) -> Given:
-        def make() -> tuple[Given, int]:
-            scores, codes = self._scores(given), self._codes(given)
-            order = np.argsort(codes, kind="stable") if codes is not None else np.empty(0, int)
-            cuts = np.cumsum(np.bincount(codes))[:-1] if codes is not None else np.empty(0, int)
-            groups = np.split(order, cuts) if codes is not None else []
-            found = Given(to_device(scores, self._options.device), groups, codes)
-            return found, scores.nbytes + order.nbytes
-
-        made: Given = self._cache.get(("given", given), make)
-        return made
-
-    def _scores(self, given: tuple[int, ...]) -> np.ndarray:
-        parts = [self._column_scores(k) for k in given]
-        return np.hstack(parts) if parts else np.empty((self._n, 0))
-
-    def _column_scores(self, k: int) -> np.ndarray:
-        def make() -> tuple[np.ndarray, int]:
-            found = column_scores(self._variables[k])
-            return found, found.nbytes
-
-        made: np.ndarray = self._cache.get(("scores", k), make)
-        return made
-
-    def _codes(self, given: tuple[int, ...]) -> np.ndarray | None:
-        labels = [c for k in given if (c := self._variables[k].codes) is not None and c.max() > 0]
-        return joint_codes(labels) if labels else None
-
     def _sampled(self) -> np.ndarray:
         """Rows that stand for all, chosen by what they hold: their order does not matter."""
         if self._rows is None:
@@ -183,7 +129,7 @@ class KernelEngine:
                 for k, variable in enumerate(self._variables):
                     if variable.missing.any():
                         continue
-                    place += self._column_scores(k).sum(axis=1)
+                    place += self._regressions.scores(k).sum(axis=1)
                     if variable.codes is not None:
                         place += np.bincount(variable.codes)[variable.codes] / self._n
                 steps = (np.arange(SAMPLED_ROWS) + 0.5) * self._n / SAMPLED_ROWS

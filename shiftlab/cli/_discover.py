@@ -148,6 +148,7 @@ def _read(options: argparse.Namespace) -> "tuple[pd.DataFrame, dict[str, str]]":
         if options.table is not None:
             raise InputError("--example brings its own table; leave TABLE out.")
         options.environment = options.environment or ["region"]
+        options.missing = "pairwise"  # some incomes are missing in it
         frame = load_lending().frame
         return frame, {"name": "lending (simulated example)"}
     if options.table is None:

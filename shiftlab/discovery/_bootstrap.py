@@ -277,7 +277,6 @@ def _search_again(
     table: Table,
     labels: Any,
     codes: np.ndarray,
-    kind: str,
     resampling: str,
     seed: Any,
 ) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:

@@ -16,7 +16,7 @@ from shiftlab.discovery._describe import describe
 from shiftlab.discovery._driving_force import DrivingForce
 from shiftlab.discovery._phases import Settings, run_phases
 from shiftlab.discovery._prepare import prepare
-from shiftlab.discovery._result import DiscoveryResult
+from shiftlab.discovery._result import DiscoveryResult, EdgeReason
 from shiftlab.discovery._surrogate import read_surrogate
 from shiftlab.discovery._tests import read_test
 from shiftlab.exceptions import InputError
@@ -212,6 +212,18 @@ class CDNOD(BaseEstimator):
             f"{', '.join(self.changing_) or 'none'}."
         )
 
+    @property
+    def edge_reasons_(self) -> dict[tuple[str, str], EdgeReason]:
+        """(source, target) -> why the edge is there and points where it points."""
+        check_is_fitted(self)
+        return {(r.source, r.target): r for r in self.result_.edges}
+
+    @property
+    def separating_sets_(self) -> dict[frozenset[str], tuple[str, ...]]:
+        """The two names of a pair without an edge -> the names that separate them."""
+        check_is_fitted(self)
+        return {frozenset((a, b)): given for a, b, given in self.result_.separating_sets}
+
     def plot(self, ax: Any = None) -> Any:
         """Draw the graph; see `DiscoveryResult.plot`."""
         check_is_fitted(self)
@@ -265,8 +277,6 @@ class CDNOD(BaseEstimator):
         self.augmented_graph_ = result.augmented
         self.invariance_graph_ = result.invariance
         self.changing_ = list(result.changing)
-        self.edge_reasons_ = {(r.source, r.target): r for r in result.edges}
-        self.separating_sets_ = {frozenset((a, b)): s for a, b, s in result.separating_sets}
         self.conflicts_ = result.conflicts
         self.merged_ = dict(result.merged)
         self.n_tests_ = result.n_tests

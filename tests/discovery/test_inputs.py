@@ -155,7 +155,8 @@ def test_wrong_lengths_and_names():
         ({"correction": "holm"}, "correction"),
         ({"missing": "drop"}, "missing"),
         ({"environment_type": "site"}, "environment_type"),
-        ({"n_components": 0}, "n_components"),
+        ({"lags": -1}, "lags"),
+        ({"lags": 60}, "lags"),
     ],
 )
 def test_options_are_checked(options, message):

@@ -27,6 +27,7 @@ _SUBPACKAGES = (
     "transport",
 )
 _PUBLIC = {
+    "EnvironmentAdaptiveClassifier": "shiftlab.adaptation",
     "EnvironmentAdaptiveRegressor": "shiftlab.adaptation",
     "shift_report": "shiftlab.reporting",
     "ShiftReport": "shiftlab.reporting",

@@ -5,6 +5,7 @@ learns from labelled environments what such a batch tells about the mechanism th
 """
 
 from shiftlab.adaptation._causes import observed_causes
+from shiftlab.adaptation._classifier import EnvironmentAdaptiveClassifier
 from shiftlab.adaptation._designs import SimulatedEnvironments, simulate_environments
 from shiftlab.adaptation._enumerate import SubsetRisks, enumerate_subset_risks
 from shiftlab.adaptation._gram import EnvironmentGrams
@@ -17,6 +18,7 @@ from shiftlab.adaptation._results import (
 )
 
 __all__ = [
+    "EnvironmentAdaptiveClassifier",
     "EnvironmentAdaptiveRegressor",
     "EnvironmentGrams",
     "EnvironmentSummary",

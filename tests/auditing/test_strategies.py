@@ -209,13 +209,13 @@ def test_accept_decides_what_is_handed_in():
     assert seen == [120] * 4
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", ["replace", *SAMPLING])
 def test_equal_seeds_give_equal_samples(strategy):
     first, second = run(strategy), run(strategy)
     pd.testing.assert_frame_equal(first.data, second.data)
 
 
-@pytest.mark.parametrize("strategy", ["replace", "match", "gradient", "entropic"])
+@pytest.mark.parametrize("strategy", ["replace", "gradient", "entropic"])
 def test_polars_in_polars_out(strategy):
     found = run(strategy, pl.from_pandas(FRAME))
     assert isinstance(found.data, pl.DataFrame)

@@ -13,6 +13,7 @@ disparate impact that passes undetected. The numbers called "study" are those st
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -114,14 +115,14 @@ def through_the_network() -> pd.DataFrame:
     arrays = fetch_inspection_arrays(table="adult").extras
     x, s, y = arrays["X"].astype(float), arrays["s"], arrays["yhat"]
     network = adult_network()
-    lines = [
+    lines: list[dict[str, Any]] = [
         {"support": "free", "study": "0.0210 balanced, 0.0253 proportional"},
         {"support": "columns", "study": ""},
     ]
     for line in lines:
         start = time.process_time()
         found = wasserstein_projection(
-            y, s, x, model=network, support=str(line["support"]), scale="none"
+            y, s, x, model=network, support=line["support"], scale="none"
         )
         seconds = time.process_time() - start
         line |= {

@@ -11,11 +11,12 @@ from shiftlab.explanation import (
     NetworkClassifier,
 )
 
-distributed = pytest.importorskip("distributed")
 
-
+@pytest.mark.dask
 @pytest.mark.slow
-def test_dask_workers_do_not_change_a_bit():
+def test_dask_workers_do_not_change_a_bit(tmp_path):
+    distributed = pytest.importorskip("distributed")
+
     def study():
         return ExplanationDisparityStudy(
             ConceptShiftWorld(n_train=200, n_test=60),
@@ -28,7 +29,11 @@ def test_dask_workers_do_not_change_a_bit():
 
     alone = study().run().to_frame()
     cluster = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+        n_workers=2,
+        threads_per_worker=1,
+        processes=False,
+        dashboard_address=None,
+        local_directory=str(tmp_path),
     )
     with cluster, distributed.Client(cluster), joblib.parallel_config(backend="dask"):
         together = study().run().to_frame()

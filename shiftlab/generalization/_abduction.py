@@ -206,9 +206,7 @@ def _fit_locations(
     return fit_paths(times, means, mean_noise + floor, constant=constant), paths
 
 
-def _read_effect(
-    Z: np.ndarray, design: np.ndarray, effect: np.ndarray, noise: np.ndarray
-) -> None:
+def _read_effect(Z: np.ndarray, design: np.ndarray, effect: np.ndarray, noise: np.ndarray) -> None:
     """Regress a domain on the design; columns that do not vary there stay unseen."""
     varies = np.ptp(design, axis=0) > 0
     full = np.column_stack([np.ones(len(Z)), design[:, varies]])

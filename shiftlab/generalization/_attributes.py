@@ -126,7 +126,9 @@ def _columns(sensitive_features: Any, n_rows: int) -> list[Column]:
     table = as_table(
         sensitive_features,
         name="sensitive_features",
-        columns=["sensitive_features"] if is_flat and not hasattr(sensitive_features, "name") else None,
+        columns=["sensitive_features"]
+        if is_flat and not hasattr(sensitive_features, "name")
+        else None,
     )
     check_length(table.columns[0].values, n_rows, "sensitive_features")
     for column in table:

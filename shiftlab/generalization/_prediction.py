@@ -178,9 +178,7 @@ def _fit_logistic(U: np.ndarray, y: np.ndarray, degree: int) -> tuple[Any, np.nd
     return fit(expand(U[:, columns], degree)), columns
 
 
-def _semantic(
-    Z: np.ndarray, z_values: Any, n_terms: int | None = None
-) -> np.ndarray:
+def _semantic(Z: np.ndarray, z_values: Any, n_terms: int | None = None) -> np.ndarray:
     """Return the terms that matter: alone or, with degree 2, in a square or product."""
     n_terms = n_terms or Z.shape[1]
     if len(Z) < 5 * Z.shape[1]:
@@ -199,9 +197,9 @@ def _least_squares_z(Z: np.ndarray, y: np.ndarray) -> np.ndarray:
     inverse = np.linalg.pinv(full.T @ full)
     weights = inverse @ (full.T @ y)
     variance = ((y - full @ weights) ** 2).sum() / max(len(Z) - full.shape[1], 1)
-    return np.asarray(
-        np.abs(weights) / np.sqrt(np.maximum(np.diag(inverse) * variance, 1e-300))
-    )[1:]
+    return np.asarray(np.abs(weights) / np.sqrt(np.maximum(np.diag(inverse) * variance, 1e-300)))[
+        1:
+    ]
 
 
 def _class_offsets(

@@ -107,7 +107,10 @@ def make_rotating_circles(
         n_per_domain=n_per_domain,
         random_state=random_state,
         knobs={
-            "rotation": rotation, "shift": shift, "scale": scale, "correlation": correlation,
+            "rotation": rotation,
+            "shift": shift,
+            "scale": scale,
+            "correlation": correlation,
             "drift": drift,
         },  # fmt: skip
     )

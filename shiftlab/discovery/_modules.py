@@ -20,7 +20,7 @@ __all__ = ["Cells", "Group", "Mechanisms", "make_cells"]
 WIDTH, TIME_WIDTH = 0.5, 0.08
 LANDMARKS, JOINT_LANDMARKS, TIME_KNOTS, GRID = 20, 60, 25, 80
 #: Stretches of time within which a mechanism counts as constant.
-MOST_CELLS = 400
+MOST_CELLS = 200
 #: More environments than this say nothing more about dependence, and their pairs cost.
 MOST_ENVIRONMENTS = 400
 #: Features with a smaller share of the leading variance are left out.

@@ -5,6 +5,7 @@ for many questions about one table, with everything that questions share compute
 """
 
 from shiftlab.independence._contingency import ContingencyTest
+from shiftlab.independence._door import independence_test, named_test
 from shiftlab.independence._fisher_z import FisherZ
 from shiftlab.independence._gcm import GCM
 from shiftlab.independence._hsic import HSIC
@@ -27,4 +28,6 @@ __all__ = [
     "IndexedTest",
     "KernelTest",
     "Oracle",
+    "independence_test",
+    "named_test",
 ]

@@ -80,7 +80,9 @@ def streaming(n_rows, p=10, parts=20):
     print(ROW.format(f"{n_rows:,} rows through partial_fit", f"{seconds:.2f} s", "", ""))
     model = EnvironmentAdaptiveRegressor(strategy="select", outside="ignore")
     _, seconds = timed(lambda: model.fit_grams(grams))
-    print(ROW.format("  and a fit from these Gram matrices", f"{seconds:.2f} s", "", ""), flush=True)
+    print(
+        ROW.format("  and a fit from these Gram matrices", f"{seconds:.2f} s", "", ""), flush=True
+    )
 
 
 def speed(quick):

@@ -93,7 +93,7 @@ def oracle(X, y, day):
 
 def show(name, values):
     paper = f"{PAPER[name]:9.3f}" if name in PAPER else ""
-    print(f"{name:40}{np.mean(values):9.3f} ({np.std(values, ddof=1):5.2f}){paper}", flush=True)
+    print(f"{name:40}{np.mean(values):9.3f} ({np.std(values):5.2f}){paper}", flush=True)
 
 
 def main(with_forest):

@@ -17,6 +17,7 @@ __all__ = [
     "ShiftlabError",
     "ShiftlabWarning",
     "SmallSampleWarning",
+    "TrivialFidelityWarning",
 ]
 
 
@@ -70,3 +71,7 @@ class NumericalWarning(ShiftlabWarning):
 
 class ConvergenceWarning(NumericalWarning):
     """An iterative method stopped before it reached its tolerance."""
+
+
+class TrivialFidelityWarning(InputWarning):
+    """The explanation adds up to the prediction, so its error at the explained row is always 0."""

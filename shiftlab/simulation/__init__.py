@@ -14,6 +14,15 @@ from shiftlab.simulation._compositions import (
     random_tree,
 )
 from shiftlab.simulation._discrete import Categorical, Threshold
+from shiftlab.simulation._evolving import EvolvingData
+from shiftlab.simulation._evolving_worlds import (
+    make_drifting_credit,
+    make_drifting_gaussian,
+    make_evolving_people,
+    make_fair_circle,
+    make_rotating_circles,
+    make_spirals,
+)
 from shiftlab.simulation._functions import Constant, Function, Linear, Nonlinear, Transform
 from shiftlab.simulation._mechanisms import Additive, CustomMechanism, Fixed, Mechanism
 from shiftlab.simulation._model import StructuralModel
@@ -56,6 +65,7 @@ __all__ = [
     "Custom",
     "CustomMechanism",
     "Discrete",
+    "EvolvingData",
     "Exponential",
     "Fixed",
     "Function",
@@ -89,6 +99,12 @@ __all__ = [
     "Transform",
     "Uniform",
     "evolve",
+    "make_drifting_credit",
+    "make_drifting_gaussian",
+    "make_evolving_people",
+    "make_fair_circle",
+    "make_rotating_circles",
+    "make_spirals",
     "random_dag",
     "random_model",
     "random_tree",

@@ -1,0 +1,189 @@
+"""LIME around the row: perturbations x + scale * s * z, shared by the rows of a block.
+
+In standardised coordinates the draws, the distances and so the kernel weights are the same for
+every row with the same categories. The ridge regression is then one linear operator, factored
+once, and the slopes of all rows are one matrix product.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from shiftlab.explanation._explainer_encoding import Encoding
+from shiftlab.explanation._lime_reference import Reference
+from shiftlab.explanation._lime_regression import LocalFit, LocalRegression, make_regression
+from shiftlab.explanation._lime_settings import LimeSettings
+
+__all__ = [
+    "Draws",
+    "by_pattern",
+    "draw_numbers",
+    "explain_around",
+    "in_row_order",
+    "make_draws",
+    "per_unit",
+    "predict_rows",
+    "regression_of",
+]
+
+#: Query rows per call of the model: larger tables leave the cache and are slower.
+MAX_QUERIES = 20_000
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The random draws of one block; their first row is the explained row itself.
+
+    Attributes
+    ----------
+    numbers, categories : tuple of int
+        Free columns of numbers and of categories.
+    z : ndarray of shape (S + 1, n_numbers)
+        Standard normal draws.
+    labels : ndarray of shape (S + 1, n_categories)
+        Categories by training frequency; those of the first row are without meaning.
+    """
+
+    numbers: list[int]
+    categories: list[int]
+    z: np.ndarray
+    labels: np.ndarray
+
+
+def draw_numbers(
+    n_samples: int, n_columns: int, variance_reduction: str, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw standard normal perturbations, optionally in pairs and with exact moments."""
+    if variance_reduction == "none":
+        return rng.standard_normal((n_samples, n_columns))
+    half = rng.standard_normal((n_samples // 2, n_columns))
+    if variance_reduction == "whitened" and n_columns:
+        factor = np.linalg.cholesky(half.T @ half / len(half))
+        half = np.linalg.solve(factor, half.T).T
+    return np.concatenate([half, -half])
+
+
+def make_draws(settings: LimeSettings, reference: Reference, seed: np.random.SeedSequence) -> Draws:
+    """Draw the perturbations of one block."""
+    rng = np.random.default_rng(seed)
+    categories = [j for j in settings.free if j in reference.levels]
+    numbers = [j for j in settings.free if j not in reference.levels]
+    n = settings.n_samples
+    z = np.zeros((n + 1, len(numbers)))
+    z[1:] = draw_numbers(n, len(numbers), settings.variance_reduction, rng)
+    z[:, reference.constant[numbers]] = 0.0  # what never varies is left alone
+    labels = np.empty((n + 1, len(categories)))
+    for k, j in enumerate(categories):
+        cumulative = np.cumsum(reference.frequencies[j])[:-1]
+        labels[1:, k] = reference.levels[j][np.searchsorted(cumulative, rng.random(n), "right")]
+    labels[0] = np.nan
+    return Draws(numbers, categories, z, labels)
+
+
+def by_pattern(rows: np.ndarray, columns: list[int]) -> Iterator[np.ndarray]:
+    """Yield the positions of the rows that agree in the given columns."""
+    if not columns:
+        yield np.arange(len(rows))
+        return
+    _, code = np.unique(rows[:, columns], axis=0, return_inverse=True)
+    order = np.argsort(code, kind="stable")
+    yield from np.split(order, np.flatnonzero(np.diff(code[order])) + 1)
+
+
+def regression_of(
+    draws: Draws, settings: LimeSettings, reference: Reference, row: np.ndarray
+) -> LocalRegression:
+    """Return the regression for all rows with the categories of `row`."""
+    same = draws.labels == row[draws.categories]
+    same[0] = True
+    design = np.column_stack([draws.z, same])
+    # Distances in units of the perturbations: a smaller scale moves other categories away.
+    squared = (draws.z**2).sum(axis=1) + (~same).sum(axis=1) / settings.scale**2
+    weights = np.exp(-squared / (2 * settings.kernel_width**2))
+    ridge = settings.ridge
+    if settings.kernel_width != settings.default_width or settings.scale != 1:
+        usual = (draws.z**2).sum(axis=1) + (~same).sum(axis=1)
+        # A narrow kernel leaves less weight; the penalty keeps its size relative to it.
+        ridge *= weights.sum() / np.exp(-usual / (2 * settings.default_width**2)).sum()
+    at_row = np.concatenate([np.zeros(len(draws.numbers)), np.ones(len(draws.categories))])
+    return make_regression(design, at_row, weights, ridge, settings.n_pairs)
+
+
+def explain_around(
+    predict: Callable[[Any], np.ndarray],
+    encoding: Encoding,
+    settings: LimeSettings,
+    reference: Reference,
+    rows: np.ndarray,
+    prediction: np.ndarray,
+    seed: np.random.SeedSequence,
+) -> tuple[LocalFit, float]:
+    """Explain the rows of one block; slopes are per standard deviation.
+
+    Returns
+    -------
+    fit : LocalFit
+        Columns in the order: free numbers, free categories.
+    effective_samples : float
+        The smallest over the patterns of categories.
+    """
+    draws = make_draws(settings, reference, seed)
+    parts: list[tuple[np.ndarray, LocalFit]] = []
+    effective = np.inf
+    for members in by_pattern(rows, draws.categories):
+        regression = regression_of(draws, settings, reference, rows[members[0]])
+        effective = min(effective, regression.effective_samples)
+        size = max(1, MAX_QUERIES // settings.n_samples)
+        for start in range(0, len(members), size):
+            chosen = members[start : start + size]
+            queries = _queries(rows[chosen], draws, settings, reference)
+            answers = predict_rows(predict, encoding, settings, queries)
+            responses = np.column_stack([prediction[chosen], answers.reshape(len(chosen), -1)])
+            fit = regression.fit(responses, with_variance=settings.standard_errors)
+            parts.append((chosen, fit))
+    return per_unit(in_row_order(parts), settings.scale, len(draws.numbers)), effective
+
+
+def in_row_order(parts: list[tuple[np.ndarray, LocalFit]]) -> LocalFit:
+    """Join fits of parts of the rows, given with their positions."""
+    order = np.argsort(np.concatenate([chosen for chosen, _ in parts]))
+    fields = zip(*(fit for _, fit in parts), strict=True)
+    return LocalFit(*(np.concatenate(field)[order] for field in fields))
+
+
+def per_unit(fit: LocalFit, scale: float, n_numbers: int) -> LocalFit:
+    """Turn slopes per perturbation into slopes per standard deviation."""
+    if scale == 1:
+        return fit
+    unit = np.ones(fit.coef.shape[1])
+    unit[:n_numbers] = scale
+    return fit._replace(coef=fit.coef / unit, variance=fit.variance / unit**2)
+
+
+def _queries(
+    rows: np.ndarray, draws: Draws, settings: LimeSettings, reference: Reference
+) -> np.ndarray:
+    """Return the perturbed rows, shape (n * S, d)."""
+    step = np.zeros((len(draws.z) - 1, rows.shape[1]))
+    step[:, draws.numbers] = draws.z[1:] * (settings.scale * reference.scale[draws.numbers])
+    queries = rows[:, None, :] + step
+    if draws.categories:
+        queries[:, :, draws.categories] = draws.labels[1:]
+    return queries.reshape(-1, rows.shape[1])
+
+
+def predict_rows(
+    predict: Callable[[Any], np.ndarray],
+    encoding: Encoding,
+    settings: LimeSettings,
+    queries: np.ndarray,
+) -> np.ndarray:
+    """Recompute derived columns and ask the model, in parts that fit the cache."""
+    for j, function in settings.derived.items():
+        queries[:, j] = np.asarray(function(encoding.decode(queries)), dtype=np.float64)
+    if len(queries) <= MAX_QUERIES:
+        return predict(encoding.decode(queries))
+    starts = range(0, len(queries), MAX_QUERIES)
+    return np.concatenate([predict(encoding.decode(queries[i : i + MAX_QUERIES])) for i in starts])

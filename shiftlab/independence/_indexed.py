@@ -1,0 +1,212 @@
+"""A test prepared for many questions about one table: caches, counts, batches, missing cells."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from shiftlab._core.names import join_names
+from shiftlab.exceptions import ColumnNotFoundError, InputError
+from shiftlab.independence._protocol import CIResult, Engine, Outcome, Query
+from shiftlab.independence._variables import Variable
+
+__all__ = ["IndexedTest"]
+
+Key = tuple[int, int, tuple[int, ...]]
+
+
+class IndexedTest:
+    """A conditional-independence test fitted to a table.
+
+    Made by the `fit` of a test. Variables are named by position or by name; each question is
+    computed once, whatever the order of its two variables or of its conditioning set.
+
+    Parameters
+    ----------
+    name : str
+        The test.
+    variables : tuple of Variable
+        What can be asked about.
+    make_engine : callable
+        Turns variables without missing cells into an engine.
+    missing : {"raise", "pairwise"}, default "raise"
+        "pairwise" uses, for each question, the rows in which its variables are complete.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Names of the variables.
+    n_rows : int
+        Rows of the table.
+    n_tests : int
+        Questions that were computed.
+    n_lookups : int
+        Questions that were answered from the cache.
+    seconds : float
+        CPU time of the computed ones.
+    tests_by_size : Counter
+        Computed questions by size of the conditioning set.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        variables: tuple[Variable, ...],
+        make_engine: Callable[[tuple[Variable, ...]], Engine],
+        *,
+        missing: str = "raise",
+    ) -> None:
+        self.name = name
+        self.variables = variables
+        self.names = tuple(v.name for v in variables)
+        self.n_rows = variables[0].n_rows
+        self.n_tests = 0
+        self.n_lookups = 0
+        self.seconds = 0.0
+        self.tests_by_size: Counter[int] = Counter()
+        self._make_engine = make_engine
+        self._engines: dict[bytes, Engine] = {}
+        self._known: dict[Key, tuple[Outcome, int, Engine]] = {}
+        gaps = [v.name for v in variables if v.missing.any()]
+        if gaps and missing == "raise":
+            raise InputError(
+                f"Missing cells in {join_names(gaps)}. Fill them or remove these rows, or set "
+                "missing='pairwise' to use, for each test, the rows that are complete in it."
+            )
+        self._missing = np.column_stack([v.missing for v in variables]) if gaps else None
+
+    def __repr__(self) -> str:
+        return f"IndexedTest({self.name!r}, {len(self.names)} variables, {self.n_rows} rows)"
+
+    @property
+    def n_variables(self) -> int:
+        """Number of variables."""
+        return len(self.variables)
+
+    def test(self, i: int | str, j: int | str, given: Sequence[int | str] = ()) -> CIResult:
+        """Test variable `i` independent of variable `j` given others.
+
+        Parameters
+        ----------
+        i, j : int or str
+            Position or name.
+        given : sequence of int or str, default ()
+            The conditioning set.
+
+        Returns
+        -------
+        CIResult
+        """
+        a, b, rest = self._key(i, j, given)
+        outcome, n_rows, engine = self._answer((a, b, rest))
+        return CIResult(
+            method=self.name,
+            statistic=float(outcome.statistic),
+            pvalue=float(outcome.pvalue),
+            pvalue_method=outcome.pvalue_method or engine.pvalue_method,
+            effect=float(outcome.effect),
+            effect_name=engine.effect_name,
+            x=self.names[a],
+            y=self.names[b],
+            given=tuple(self.names[k] for k in rest),
+            n_rows=n_rows,
+            notes=outcome.notes,
+        )
+
+    def pvalue(self, i: int | str, j: int | str, given: Sequence[int | str] = ()) -> float:
+        """Return the p-value only.
+
+        Parameters
+        ----------
+        i, j : int or str
+            Position or name.
+        given : sequence of int or str, default ()
+            The conditioning set.
+
+        Returns
+        -------
+        float
+            Never NaN.
+        """
+        return float(self._answer(self._key(i, j, given))[0].pvalue)
+
+    def pvalues(self, queries: Iterable[Query]) -> np.ndarray:
+        """Answer many questions, ordered inside so that conditioning sets are shared.
+
+        Parameters
+        ----------
+        queries : iterable of (i, j, given)
+            For instance all questions of one depth of a search.
+
+        Returns
+        -------
+        ndarray of shape (n_queries,)
+            p-values in the order of the questions.
+        """
+        keys = [self._key(*query) for query in queries]
+        for key in sorted(set(keys), key=lambda k: (len(k[2]), k[2], k[0], k[1])):
+            self._answer(key)
+        return np.array([self._known[key][0].pvalue for key in keys], dtype=np.float64)
+
+    def index(self, variable: int | str) -> int:
+        """Return the position of a variable.
+
+        Parameters
+        ----------
+        variable : int or str
+            Position or name.
+
+        Returns
+        -------
+        int
+        """
+        if isinstance(variable, str):
+            if variable not in self.names:
+                raise ColumnNotFoundError(
+                    f"There is no variable {variable!r}; there are {join_names(self.names)}."
+                )
+            return self.names.index(variable)
+        if not 0 <= variable < len(self.names):
+            raise InputError(f"Variables are numbered 0 to {len(self.names) - 1}, not {variable}.")
+        return int(variable)
+
+    def _key(self, i: int | str, j: int | str, given: Sequence[int | str]) -> Key:
+        a, b = self.index(i), self.index(j)
+        rest = tuple(sorted({self.index(k) for k in given}))
+        if a == b or a in rest or b in rest:
+            raise InputError(
+                "A test needs two different variables that are not in their conditioning set, "
+                f"found {self.names[a]!r} and {self.names[b]!r} given "
+                f"{join_names([self.names[k] for k in rest]) if rest else 'nothing'}."
+            )
+        return min(a, b), max(a, b), rest
+
+    def _answer(self, key: Key) -> tuple[Outcome, int, Engine]:
+        known = self._known.get(key)
+        if known is not None:
+            self.n_lookups += 1
+            return known
+        start = time.process_time()
+        engine, n_rows = self._engine(key)
+        answer = (engine.evaluate(*key), n_rows, engine)
+        self._known[key] = answer
+        self.seconds += time.process_time() - start
+        self.n_tests += 1
+        self.tests_by_size[len(key[2])] += 1
+        return answer
+
+    def _engine(self, key: Key) -> tuple[Engine, int]:
+        """Return the engine for the rows that are complete in a question."""
+        rows: np.ndarray = np.array([], dtype=bool)
+        if self._missing is not None:
+            rows = np.asarray(~self._missing[:, [key[0], key[1], *key[2]]].any(axis=1))
+        mask = b"" if rows.all() else np.packbits(rows).tobytes()
+        n_rows = int(rows.sum()) if mask else self.n_rows
+        if mask not in self._engines:
+            self._engines[mask] = self._make_engine(
+                tuple(v.take(np.flatnonzero(rows)) for v in self.variables)
+                if mask
+                else self.variables
+            )
+        return self._engines[mask], n_rows

@@ -29,9 +29,8 @@ What we do otherwise than the authors' code, and why
 - The script that makes the data of objectives 3 and 4 writes the label into the features before it
   fits its check model; that concerns the accuracies printed there only.
 - The recipe of the Adult experiment is not published; ``--only adult`` is a recipe of our own.
-
-- LIME draws around the row as theirs does, 1000 times, but in whitened pairs, which have less noise;
-  ``--draws none`` draws plainly. This matters where gaps are small: under imbalance the gap of the
+- LIME draws around the row as theirs does, 1000 times, but in whitened pairs, which have less
+  noise; ``--draws none`` draws plainly. This matters where gaps are small: under imbalance the gap of the
   logistic regression is LIME's own noise about a category that it rarely draws, and more draws make
   it smaller.
 

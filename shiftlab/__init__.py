@@ -10,12 +10,14 @@ from typing import Any
 __version__ = "0.1.0.dev0"
 
 _SUBPACKAGES = (
+    "adaptation",
     "auditing",
     "backends",
     "datasets",
     "discovery",
     "divergence",
     "exceptions",
+    "generalization",
     "graphs",
     "explanation",
     "kernels",
@@ -26,6 +28,10 @@ _SUBPACKAGES = (
     "transport",
 )
 _PUBLIC = {
+    "EnvironmentAdaptiveClassifier": "shiftlab.adaptation",
+    "EnvironmentAdaptiveRegressor": "shiftlab.adaptation",
+    "CounterfactuallyFairClassifier": "shiftlab.generalization",
+    "CounterfactuallyFairRegressor": "shiftlab.generalization",
     "shift_report": "shiftlab.reporting",
     "ShiftReport": "shiftlab.reporting",
 }

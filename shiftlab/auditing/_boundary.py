@@ -12,7 +12,7 @@ from shiftlab.auditing._boundary_black_box import cross_black_box
 from shiftlab.auditing._boundary_choice import GroupMoves, choose_moves
 from shiftlab.auditing._boundary_crossing import Space, cross
 from shiftlab.auditing._boundary_models import Shape, decide, read_shape
-from shiftlab.auditing._boundary_tables import with_numbers, with_parts
+from shiftlab.auditing._boundary_tables import as_frame, with_numbers, with_parts
 from shiftlab.auditing._entropic_cells import Levels
 from shiftlab.auditing._entropic_rows import Decisions, read_decisions
 from shiftlab.auditing._wasserstein_coordinates import Coordinates, read_coordinates
@@ -91,6 +91,7 @@ def boundary_moves(
     InputError
         If `y_pred` is not what the model decides, or the target cannot be reached.
     """
+    X = as_frame(X)
     table = as_table(X)
     features, used = check_sensitive_features(sensitive_features, table)
     decided = decide(model, X, pos_label)

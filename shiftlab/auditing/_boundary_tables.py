@@ -3,11 +3,12 @@
 A model that learned from a data frame is asked with one, with the same columns and types.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-__all__ = ["with_numbers", "with_parts"]
+__all__ = ["as_frame", "keep_columns", "take", "with_numbers", "with_parts", "write_rows"]
 
 
 def with_numbers(X: Any, rows: np.ndarray, numbers: np.ndarray) -> Any:
@@ -75,3 +76,43 @@ def _series(frame: Any, name: str, values: np.ndarray) -> Any:
     import narwhals.stable.v2 as nw
 
     return nw.new_series(name, values, backend=frame.implementation)
+
+
+def as_frame(X: Any) -> Any:
+    """Return arrays and data frames as they are, and a mapping of columns as a data frame."""
+    if not isinstance(X, Mapping):
+        return X
+    import pandas as pd
+
+    return pd.DataFrame(dict(X))
+
+
+def keep_columns(X: Any, names: Sequence[str], kept: Sequence[str]) -> Any:
+    """Keep columns, given all names in order and those to keep, in their order."""
+    positions = [list(names).index(name) for name in kept]
+    if not _is_frame(X):
+        return np.asarray(X)[:, positions]
+    frame = _frame(X)
+    return frame.select([frame.columns[i] for i in positions]).to_native()
+
+
+def write_rows(
+    X: Any, names: Sequence[str], rows: np.ndarray, part: Any, kept: Sequence[str]
+) -> Any:
+    """Write a table of some columns over some rows."""
+    positions = [list(names).index(name) for name in kept]
+    if not _is_frame(X):
+        array = np.array(X, dtype=np.float64)
+        array[np.ix_(rows, np.array(positions))] = np.asarray(part)
+        return array
+    frame, values = _frame(X), _frame(part)
+    columns = [
+        frame[frame.columns[i]].scatter(rows.tolist(), values[values.columns[j]])
+        for j, i in enumerate(positions)
+    ]
+    return frame.with_columns(*columns).to_native()
+
+
+def take(X: Any, rows: np.ndarray) -> Any:
+    """Take rows, in the caller's kind of table."""
+    return _frame(X)[rows].to_native() if _is_frame(X) else np.asarray(X)[rows]

@@ -77,7 +77,7 @@ def moment_projection(
     >>> from shiftlab.auditing import moment_projection
     >>> projection = moment_projection(np.array([[0.0], [1.0], [2.0]]), [1.25])
     >>> projection.weights.round(3)
-    array([0.215, 0.321, 0.465])
+    array([0.216, 0.318, 0.466])
     """
     table = as_table(moments, name="moments")
     phi, names = _numbers(table)

@@ -14,7 +14,12 @@ __all__ = ["plot_moves", "plot_rate_moves"]
 
 
 def plot_rate_moves(
-    groups: Sequence[Any], before: np.ndarray, after: np.ndarray, ax: "Axes | None" = None
+    groups: Sequence[Any],
+    before: np.ndarray,
+    after: np.ndarray,
+    ax: "Axes | None" = None,
+    *,
+    after_label: str = "after the projection",
 ) -> "Axes":
     """Draw the selection rate of each group before and after, joined by a line.
 
@@ -32,7 +37,7 @@ def plot_rate_moves(
     rows = np.arange(len(groups))[::-1]
     ax.hlines(rows, rates[0], rates[1], color="0.6", zorder=1)
     ax.scatter(rates[0], rows, color="C0", label="data", zorder=2)
-    ax.scatter(rates[1], rows, color="C3", marker="D", label="after the projection", zorder=2)
+    ax.scatter(rates[1], rows, color="C3", marker="D", label=after_label, zorder=2)
     ax.set_yticks(rows, [plot_text(group) for group in groups])
     ax.set_ylim(-0.7, len(groups) - 0.3)
     ax.set_xlim(left=0)

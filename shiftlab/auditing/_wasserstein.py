@@ -1,5 +1,6 @@
 """The nearest data set in Wasserstein distance that meets a ratio of selection rates."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,17 @@ from shiftlab.metrics import GroupCounts
 __all__ = ["wasserstein_projection"]
 
 SUPPORTS = ("cells", "data", "free", "columns")
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """Points with their cells, masses and costs, and the share of each that goes to each cell."""
+
+    costs: np.ndarray
+    mass: np.ndarray
+    origin: np.ndarray
+    shares: np.ndarray
+    gap: float
 
 
 def wasserstein_projection(
@@ -171,8 +183,8 @@ def _between_cells(
     origin = np.arange(len(mass))
     steps = cell_steps(len(decisions.groups), 1.0, 1.0)
     costs = _costs(steps, origin, p, margin)
-    shares, gap = _solve(costs, mass, origin, decisions, target)
-    return _result(decisions, costs, shares, mass, origin, gap, target, p)
+    plan = _solve(costs, mass, origin, decisions, target)
+    return _result(decisions, plan, target, p)
 
 
 def _within_data(
@@ -186,36 +198,31 @@ def _within_data(
     squared = distances**2 + cell_steps(len(decisions.groups), 1.0, 1.0)[origin]
     costs = _costs(squared, origin, p, margin)
     mass = np.full(len(origin), 1.0 / len(origin))
-    shares, gap = _solve(costs, mass, origin, decisions, target)
-    return _result(
-        decisions, costs, shares, mass, origin, gap, target, p, rows=rows, coordinates=coordinates
-    )
+    plan = _solve(costs, mass, origin, decisions, target)
+    return _result(decisions, plan, target, p, rows=rows, coordinates=coordinates)
 
 
 def _solve(
     costs: np.ndarray, mass: np.ndarray, origin: np.ndarray, decisions: Decisions, target: float
-) -> tuple[np.ndarray, float]:
+) -> _Plan:
     band = Levels("ratio", target)
     rates = decisions.rates
     if band.holds(rates):
-        return np.eye(costs.shape[1])[origin], 0.0
+        return _Plan(costs, mass, origin, np.eye(costs.shape[1])[origin], 0.0)
     solved = solve_transport(costs, mass, origin, band, _top_range(rates))
-    return solved.shares, solved.gap
+    return _Plan(costs, mass, origin, solved.shares, solved.gap)
 
 
 def _result(
     decisions: Decisions,
-    costs: np.ndarray,
-    shares: np.ndarray,
-    mass: np.ndarray,
-    origin: np.ndarray,
-    gap: float,
+    plan: _Plan,
     target: float,
     p: float,
     *,
     rows: np.ndarray | None = None,
     coordinates: Coordinates | None = None,
 ) -> WassersteinProjection:
+    costs, mass, origin, shares = plan.costs, plan.mass, plan.origin, plan.shares
     moved = shares > 1e-12
     moved[np.arange(len(origin)), origin] = False
     points, cells = np.nonzero(moved)
@@ -250,7 +257,7 @@ def _result(
         starts=starts,
         ends=ends,
         columns=() if coordinates is None else coordinates.names,
-        duality_gap=gap,
+        duality_gap=plan.gap,
         unreached=0.0,
         n_rows=0 if rows is None else len(origin),
     )

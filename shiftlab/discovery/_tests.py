@@ -4,11 +4,15 @@ from typing import Any
 
 from shiftlab._core.checks import check_option
 from shiftlab.exceptions import InputError
-from shiftlab.independence import ContingencyTest, FisherZ, IndependenceTest
+from shiftlab.independence import ContingencyTest, FisherZ, IndependenceTest, KernelTest
 
 __all__ = ["TEST_NAMES", "read_test"]
 
-_TESTS: dict[str, Any] = {"contingency": ContingencyTest, "fisher_z": FisherZ}
+_TESTS: dict[str, Any] = {
+    "kernel": KernelTest,
+    "fisher_z": FisherZ,
+    "contingency": ContingencyTest,
+}
 TEST_NAMES = tuple(_TESTS)
 
 

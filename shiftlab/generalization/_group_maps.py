@@ -116,7 +116,9 @@ def fit_group_maps(E: np.ndarray, group: np.ndarray, n_groups: int, kind: str) -
     elif form == "axes":
         sizes = np.sqrt(np.stack([np.diag(c) for c in covariances]))
         common = shares @ sizes
-        linear = np.stack([_prune(np.diag(common / s), n) for s, n in zip(sizes, counts, strict=True)])
+        linear = np.stack(
+            [_prune(np.diag(common / s), n) for s, n in zip(sizes, counts, strict=True)]
+        )
     maps = GroupMaps(linear, *_no_knots(p, n_groups))
     return maps if kind == "location-scale" else _with_shapes(maps, E, group, always=kind != "auto")
 

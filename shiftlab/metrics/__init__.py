@@ -5,8 +5,10 @@ the rest is arithmetic on a small table; those who hold only such a table pass a
 Ratios and differences state what is divided by, or subtracted from, what.
 """
 
+from shiftlab.metrics._counterfactual import CounterfactualUnfairness, counterfactual_unfairness
 from shiftlab.metrics._counts import GroupCounts
 from shiftlab.metrics._disparity_metrics import demographic_parity_difference, disparate_impact
+from shiftlab.metrics._flip_rates import negative_flip_rate
 from shiftlab.metrics._group_fairness import GroupFairness, group_fairness
 from shiftlab.metrics._intervals import difference_interval, rate_interval, ratio_interval
 from shiftlab.metrics._metric import GroupEstimate, Metric
@@ -25,12 +27,14 @@ from shiftlab.metrics._rate_metrics import (
 )
 
 __all__ = [
+    "CounterfactualUnfairness",
     "GroupCounts",
     "GroupEstimate",
     "GroupFairness",
     "Metric",
     "accuracy",
     "accuracy_difference",
+    "counterfactual_unfairness",
     "demographic_parity_difference",
     "difference_interval",
     "disparate_impact",
@@ -39,6 +43,7 @@ __all__ = [
     "false_positive_rate",
     "false_positive_rate_difference",
     "group_fairness",
+    "negative_flip_rate",
     "precision",
     "rate_interval",
     "ratio_interval",

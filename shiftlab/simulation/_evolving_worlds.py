@@ -1,4 +1,4 @@
-"""Evolving worlds with a sensitive attribute: circles that turn, spirals, Gaussians, credit, people.
+"""Evolving worlds with a sensitive attribute: circles, spirals, Gaussians, credit, people.
 
 Every world keeps the counterfactual twin of each row, see `EvolvingData`. The exogenous terms are
 independent of the attribute unless `correlation` says otherwise.
@@ -107,9 +107,12 @@ def make_rotating_circles(
         n_per_domain=n_per_domain,
         random_state=random_state,
         knobs={
-            "rotation": rotation, "shift": shift, "scale": scale, "correlation": correlation,
+            "rotation": rotation,
+            "shift": shift,
+            "scale": scale,
+            "correlation": correlation,
             "drift": drift,
-        },  # fmt: skip
+        },
     )
 
 

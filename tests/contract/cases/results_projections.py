@@ -20,8 +20,22 @@ def auditing(name, *arguments, **options):
     return getattr(package, name)(*arguments, **options)
 
 
+def flips():
+    return auditing("flip_audit", *decisions(), TABLE, random_state=0)
+
+
 MAKE = {
     "EntropicProjection": lambda: auditing("entropic_projection", *decisions()),
+    "FlipAudit": flips,
+    "FlipComparison": lambda: flips().comparisons[0],
+    "ManipulatedSample": lambda: auditing(
+        "manipulate",
+        {**TABLE, "$y": decisions()[0], LEGEND[1]: decisions()[1]},
+        strategy="match",
+        decision="$y",
+        sensitive_features=LEGEND[1],
+        random_state=0,
+    ),
     "MomentProjection": lambda: auditing("moment_projection", {"$x": [0.0, 1.0, 2.0]}, [1.2]),
     "WassersteinProjection": lambda: auditing("wasserstein_projection", *decisions(), TABLE),
 }

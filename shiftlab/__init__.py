@@ -10,6 +10,7 @@ from typing import Any
 __version__ = "0.1.0.dev0"
 
 _SUBPACKAGES = (
+    "adaptation",
     "auditing",
     "backends",
     "datasets",
@@ -27,6 +28,8 @@ _SUBPACKAGES = (
     "transport",
 )
 _PUBLIC = {
+    "EnvironmentAdaptiveClassifier": "shiftlab.adaptation",
+    "EnvironmentAdaptiveRegressor": "shiftlab.adaptation",
     "CounterfactuallyFairClassifier": "shiftlab.generalization",
     "CounterfactuallyFairRegressor": "shiftlab.generalization",
     "shift_report": "shiftlab.reporting",

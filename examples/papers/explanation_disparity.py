@@ -44,6 +44,7 @@ from shiftlab.explanation import (
     ConceptShiftWorld,
     CovariateShiftWorld,
     ExplanationDisparityStudy,
+    LimeExplainer,
     NetworkClassifier,
     OmittedVariableWorld,
     SampleImbalanceWorld,
@@ -189,6 +190,28 @@ def run(title, box, grid, options):
     show(title, box, result, OBJECTIVES[title][1])
 
 
+def run_locality(options):
+    """Explain the worst cell of the network with ever smaller neighbourhoods."""
+    scales = (1.0, 0.5, 0.25, 0.1)
+    study = ExplanationDisparityStudy(
+        ConceptShiftWorld(published=not options.clean, n_test=options.rows),
+        {"beta": [-0.5]},
+        models=black_box("network", options.quick),
+        explainers={f"{s:g}": LimeExplainer(scale=s, standard_errors=False) for s in scales},
+        n_replicates=options.network,
+        random_state=options.seed,
+        directory=options.directory and Path(options.directory) / "locality",
+        format="jsonl",
+        name="locality",
+    )
+    result = study.run(n_jobs=options.jobs, progress=not options.quiet)
+    table = result.summary(["mean_gap", "signed_gap", "overall"]).query("statistic == 'mean'")
+    print(f"\nObjective 3, network without M, beta = -0.5, by scale of LIME: {result!r}")
+    print(
+        table[["explainer", "metric", "measure", "value", "mcse"]].round(4).to_string(index=False)
+    )
+
+
 def run_adult(options):
     """Run the recipe for Adult: covariates omitted, and another rule for half of the women."""
     from shiftlab.datasets import fetch_adult
@@ -224,7 +247,9 @@ def run_adult(options):
 def main():
     """Read the options and run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", choices=("headline", "grids", "adult"), help="a part of it")
+    parser.add_argument(
+        "--only", choices=("headline", "grids", "locality", "adult"), help="a part of it"
+    )
     parser.add_argument("--box", choices=("logistic", "network"), help="one black box (grids)")
     parser.add_argument("--clean", action="store_true", help="one mechanism at a time")
     parser.add_argument("--logistic", type=int, default=24, help="replicates (24)")
@@ -243,6 +268,8 @@ def main():
         run_headline(options)
     if options.only in (None, "grids"):
         run_all(options)
+    if options.only in (None, "locality"):
+        run_locality(options)
     if options.only in (None, "adult"):
         run_adult(options)
 

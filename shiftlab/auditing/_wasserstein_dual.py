@@ -20,7 +20,7 @@ from shiftlab.exceptions import InputError
 
 __all__ = ["Assignment", "solve_transport"]
 
-_GRID = 9
+_GRID = 7
 #: The default tolerance of the solver, 1e-7, is larger than the mass of a row.
 _SOLVER = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
 
@@ -199,6 +199,6 @@ def _minimise(
     if bracket[1] - bracket[0] < 1e-12:
         return start
     found = minimize_scalar(
-        cost, bounds=bracket, method="bounded", options={"xatol": 1e-7 * bracket[1]}
+        cost, bounds=bracket, method="bounded", options={"xatol": 1e-6 * bracket[1]}
     )
     return float(found.x) if found.fun <= value else start

@@ -174,7 +174,8 @@ class CDNOD(BaseEstimator):
         settings = self._settings()
         covariates, values = split_channel(X, self.environment, environment, "environment")
         table = as_table(covariates)
-        surrogate, notes = read_surrogate(values, table.n_rows, self.environment_type)
+        name = self.environment if isinstance(self.environment, str) else ""
+        surrogate, notes = read_surrogate(values, table.n_rows, self.environment_type, name)
         prepared = prepare(table, surrogate, self._categorical(table))
         settings.knowledge.check_names(prepared.names)
         for warning in (*notes, *prepared.warnings):

@@ -15,7 +15,7 @@ from shiftlab.discovery._independent_changes import (
     MechanismDependence,
     choose_directions,
 )
-from shiftlab.discovery._modules import Mechanisms
+from shiftlab.discovery._modules import Group, Mechanisms
 from shiftlab.discovery._orient import Direction, Orientation, orient
 from shiftlab.discovery._prepare import Prepared
 from shiftlab.discovery._search import Rules, Skeleton, find_skeleton
@@ -170,7 +170,7 @@ def _find_forces(
     arrows = directed(found.orientation.marks)
     names = found.tests.names
     for variable in found.changing:
-        parents = np.flatnonzero(arrows[: found.root, variable]).tolist()
+        parents = tuple(np.flatnonzero(arrows[: found.root, variable]).tolist())
         key = (variable, parents)
         force = force_of(mechanisms, surrogate, key, names, names[found.root], n_components)
         found.forces.append(force)
@@ -179,7 +179,7 @@ def _find_forces(
 def force_of(
     mechanisms: Mechanisms,
     surrogate: Surrogate,
-    mechanism: tuple[int, Sequence[int]],
+    mechanism: tuple[int, Group],
     names: Sequence[str],
     root_name: str,
     n_components: int,

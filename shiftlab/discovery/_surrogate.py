@@ -52,7 +52,9 @@ class Surrogate:
         return Surrogate(self.column.take(rows), self.kind, self.is_dates)
 
 
-def read_surrogate(environment: Any, n_rows: int, kind: str) -> tuple[Surrogate, list[Warning]]:
+def read_surrogate(
+    environment: Any, n_rows: int, kind: str, name: str = ""
+) -> tuple[Surrogate, list[Warning]]:
     """Read the environment of each row.
 
     Parameters
@@ -63,6 +65,8 @@ def read_surrogate(environment: Any, n_rows: int, kind: str) -> tuple[Surrogate,
         Rows of the table.
     kind : {"auto", "categorical", "time"}
         How to read it.
+    name : str, default ""
+        What it is called; by default the name of the data, or "environment".
 
     Returns
     -------
@@ -77,7 +81,7 @@ def read_surrogate(environment: Any, n_rows: int, kind: str) -> tuple[Surrogate,
     check_length(environment, n_rows, "environment")
     if np.ndim(environment) == 2 and np.shape(environment)[1] > 1:
         return _combined(environment, n_rows)
-    column = _single(environment)
+    column = _single(environment, name)
     n_missing = int(column.missing.sum())
     if n_missing:
         raise InputError(
@@ -92,8 +96,8 @@ def read_surrogate(environment: Any, n_rows: int, kind: str) -> tuple[Surrogate,
     return Surrogate(labels, "categorical"), notes
 
 
-def _single(environment: Any) -> Column:
-    given = getattr(environment, "name", None)
+def _single(environment: Any, name: str) -> Column:
+    given = name or getattr(environment, "name", None)
     name = given if isinstance(given, str) and given else "environment"
     if isinstance(environment, (list, tuple)):
         cells = np.empty(len(environment), dtype=object)

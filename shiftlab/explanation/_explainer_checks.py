@@ -12,7 +12,13 @@ from shiftlab.exceptions import InputError, InputWarning, NumericalWarning
 from shiftlab.explanation._explainer_encoding import Encoding
 from shiftlab.explanation._models import N_REPEATED, ModelFunction
 
-__all__ = ["check_positive", "predict_table", "warn_about_products", "warn_if_few_effective"]
+__all__ = [
+    "check_positive",
+    "is_probability",
+    "predict_table",
+    "warn_about_products",
+    "warn_if_few_effective",
+]
 
 #: Rows per call when a whole table is predicted.
 MAX_ROWS = 20_000
@@ -33,6 +39,13 @@ def predict_table(function: ModelFunction, encoding: Encoding, matrix: np.ndarra
     ]
     function.check_deterministic(encoding.decode(matrix[:N_REPEATED]))
     return np.concatenate(parts)
+
+
+def is_probability(function: ModelFunction, prediction: np.ndarray) -> bool:
+    """Tell whether predictions are probabilities: the model says so, or the numbers allow it."""
+    if function.is_probability is not None:
+        return function.is_probability
+    return bool(((prediction >= 0) & (prediction <= 1)).all())
 
 
 def warn_about_products(

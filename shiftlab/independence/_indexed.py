@@ -198,9 +198,9 @@ class IndexedTest:
 
     def _engine(self, key: Key) -> tuple[Engine, int]:
         """Return the engine for the rows that are complete in a question."""
-        rows = np.array([], dtype=bool)
+        rows: np.ndarray = np.array([], dtype=bool)
         if self._missing is not None:
-            rows = ~self._missing[:, [key[0], key[1], *key[2]]].any(axis=1)
+            rows = np.asarray(~self._missing[:, [key[0], key[1], *key[2]]].any(axis=1))
         mask = b"" if rows.all() else np.packbits(rows).tobytes()
         n_rows = int(rows.sum()) if mask else self.n_rows
         if mask not in self._engines:

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import optimize, stats
 
-__all__ = ["cauchy_combination", "gamma_pvalue", "weighted_chi_square_pvalue"]
+__all__ = ["cauchy_combination", "gamma_pvalue", "leading_weights", "weighted_chi_square_pvalue"]
 
 
 def gamma_pvalue(statistic: float, mean: float, variance: float) -> float:
@@ -11,6 +11,17 @@ def gamma_pvalue(statistic: float, mean: float, variance: float) -> float:
     if not (mean > 0 and variance > 0):
         return 1.0
     return float(stats.gamma.sf(statistic, mean**2 / variance, scale=variance / mean))
+
+
+def leading_weights(weights: np.ndarray, squares: float) -> np.ndarray:
+    """Keep the largest of decreasing weights until their squares add up to a given sum.
+
+    Eigenvalues of a sample spread more than those of the population; the smallest carry most of
+    that excess.
+    """
+    weights = np.maximum(weights, 0.0)
+    before = np.concatenate([[0.0], np.cumsum(weights**2)[:-1]])
+    return np.sqrt(np.clip(squares - before, 0.0, weights**2))
 
 
 def weighted_chi_square_pvalue(statistic: float, weights: np.ndarray) -> float:

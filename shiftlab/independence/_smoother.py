@@ -22,6 +22,9 @@ RIDGES = np.exp(np.linspace(np.log(1e-7), np.log(30.0), 26))
 DECAYS = (0.3, 0.5, 0.7)
 #: A category needs so many rows for a regression of its own.
 MIN_OWN_ROWS = 8
+#: Generalised cross-validation counts each degree of freedom of the regression over all rows as
+#: so many: errors of the two regressions multiply, so a test wants less smoothing than prediction.
+POOLED_COST = 0.7
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +132,7 @@ class Smoother:
         for values, directions in self._bases:
             projected = xp.matrix_transpose(directions) @ moments
             shrink = values[None, :] / (values[None, :] + self._grid(values)[:, None])
-            loss = self._loss(shrink, projected**2, total, n_means, n)
+            loss = self._loss(shrink, projected**2, total, n_means, n, POOLED_COST)
             found.append((float(xp.sum(xp.min(loss, axis=0))), loss, projected, shrink))
         which = min(range(len(found)), key=lambda k: found[k][0])
         _, loss, projected, shrink = found[which]
@@ -140,10 +143,12 @@ class Smoother:
     def _grid(self, like: Array) -> Array:
         return array_namespace(like).asarray(self._ridges, dtype=like.dtype, device=like.device)
 
-    def _loss(self, shrink: Array, squares: Array, total: Array, used: Any, n: int) -> Array:
+    def _loss(
+        self, shrink: Array, squares: Array, total: Array, used: Any, n: int, cost: float = 1.0
+    ) -> Array:
         """Criterion of each ridge and feature; `squares` are the squared projections / n."""
         xp = array_namespace(shrink)
-        degrees = xp.sum(shrink, axis=1)[:, None] + used
+        degrees = cost * xp.sum(shrink, axis=1)[:, None] + used
         if self._criterion == "gcv":
             left = total[None, :] - (2 * shrink - shrink**2) @ squares
             return xp.clip(left, min=1e-300) / xp.clip(1 - degrees / n, min=1e-3) ** 2

@@ -1,0 +1,464 @@
+"""What the two estimators share: reading data, fitting, and telling what they do."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from shiftlab._core.checks import check_option
+from shiftlab._core.random import RandomState
+from shiftlab._core.validation import Labels, check_environment, check_weights
+from shiftlab.adaptation._batches import MIN_BATCH_ROWS, Batches, read_batches, read_labels
+from shiftlab.adaptation._clones import fit_clones
+from shiftlab.adaptation._encode import Encoder, fit_encoder
+from shiftlab.adaptation._explain import explain, identify, select, summarise_batches
+from shiftlab.adaptation._fit import (
+    Design,
+    Fitted,
+    Options,
+    fit_linear,
+    make_task,
+    summary_table,
+)
+from shiftlab.adaptation._generic import MOST_MODELS, GenericFit
+from shiftlab.adaptation._gram import Moments, build_moments
+from shiftlab.adaptation._intervals import EnvironmentQuantiles
+from shiftlab.adaptation._problem import Problem
+from shiftlab.adaptation._results import (
+    EnvironmentSummary,
+    Identifiability,
+    Selection,
+    ShiftExplanation,
+)
+from shiftlab.adaptation._strategies import Task
+from shiftlab.adaptation._subsets import (
+    candidate_sets,
+    portfolio,
+    search_sets,
+    solve_subsets,
+    to_columns,
+)
+from shiftlab.adaptation._summaries import SummarySpec, parse_summary
+from shiftlab.exceptions import InputError, InputWarning
+
+__all__ = ["AdaptiveBase", "outside_threshold"]
+
+STRATEGIES = (
+    "auto", "select", "mix", "mask", "coefficients", "augment", "pooled", "causal",
+)  # fmt: skip
+#: What other models than linear ones offer.
+GENERIC = ("auto", "select", "mix", "augment", "pooled")
+OUTSIDE = ("warn", "causal", "pooled", "nan", "ignore")
+#: Sets that a search among too many subsets keeps.
+SEARCHED = 64
+OUTSIDE_LEVEL = 0.01
+
+
+def outside_threshold(n_environments: int) -> float:
+    """P-value at or below which an environment counts as outside the training range."""
+    return max(OUTSIDE_LEVEL, 1 / (n_environments + 1))
+
+
+class AdaptiveBase(BaseEstimator):
+    """Fitting and reporting; subclasses bring the loss and turn linear scores into predictions."""
+
+    __metadata_request__fit = {"environment": True}  # noqa: RUF012
+    __metadata_request__predict = {"environment": True}  # noqa: RUF012
+    __metadata_request__score = {"environment": True}  # noqa: RUF012
+
+    def __init__(
+        self,
+        estimator: Any = None,
+        *,
+        strategy: str = "auto",
+        candidates: Any = "auto",
+        always_include: Any = (),
+        never_include: Any = (),
+        summary: Any = "moments",
+        selector: Any = None,
+        cv: Any = 5,
+        guard: str | None = "pooled",
+        outside: str = "warn",
+        environment: str | int | None = None,
+        environment_weight: str = "rows",
+        n_jobs: int | None = None,
+        random_state: RandomState = 0,
+    ) -> None:
+        self.estimator = estimator
+        self.strategy = strategy
+        self.candidates = candidates
+        self.always_include = always_include
+        self.never_include = never_include
+        self.summary = summary
+        self.selector = selector
+        self.cv = cv
+        self.guard = guard
+        self.outside = outside
+        self.environment = environment
+        self.environment_weight = environment_weight
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    # -- fitting ---------------------------------------------------------------------------------
+
+    def _check_options(self) -> None:
+        check_option(self.strategy, STRATEGIES, "strategy")
+        if self.estimator is not None:
+            check_option(self.strategy, GENERIC, "strategy (with an estimator)")
+        elif self.strategy == "augment":
+            raise InputError("strategy='augment' needs an estimator.")
+        if not hasattr(self.selector, "fit"):
+            check_option(self.selector, (None, "risk", "regret", "argmin"), "selector")
+        check_option(self.outside, OUTSIDE, "outside")
+        check_option(self.guard, ("pooled", None), "guard")
+        check_option(self.environment_weight, ("rows", "equal"), "environment_weight")
+
+    def _read_training(self, X: Any, y: Any, environment: Any) -> tuple[Any, np.ndarray, Any]:
+        """Check X and y as scikit-learn does, and take the environment out of X."""
+        if hasattr(X, "columns"):
+            validate_data(self, X, skip_check_array=True)
+            y = self._check_outcome(y, len(X))
+        elif self.environment is not None:
+            _, y = validate_data(
+                self, X, self._check_outcome(y, None), dtype=None, ensure_all_finite=False
+            )
+        else:
+            X, y = validate_data(
+                self, X, self._check_outcome(y, None), dtype="numeric",
+                ensure_all_finite="allow-nan" if self._allows_missing() else True,
+            )  # fmt: skip
+        covariates, values = read_labels(X, self.environment, environment)
+        if not hasattr(covariates, "columns") and covariates.shape[1] == 0:
+            raise InputError("X has 1 feature(s), the environment; covariates are needed, too.")
+        return covariates, y, values
+
+    def _allows_missing(self) -> bool:
+        return "missing" in parse_summary(self.summary)[0]
+
+    def _labels(self, values: Any, n_rows: int) -> Labels:
+        if values is None:
+            if self.strategy not in ("pooled", "causal"):
+                raise InputError(
+                    "environment is needed: name the column of X in the constructor "
+                    "(environment=...) or pass one label per row to fit."
+                )
+            return Labels("environment", np.zeros(n_rows, dtype=np.int32), (0,))
+        return check_environment(values, n_rows=n_rows, minimum=1)[0]
+
+    def _fit_rows(self, X: Any, y: Any, environment: Any, sample_weight: Any) -> "AdaptiveBase":
+        self._check_options()
+        covariates, y, values = self._read_training(X, y, environment)
+        encoder = fit_encoder(covariates, "indicator" if self._allows_missing() else "error")
+        raw, missing, _ = encoder.encode(covariates)
+        labels = self._labels(values, len(raw))
+        if sample_weight is not None and not np.asarray(sample_weight).any():
+            raise InputError("sample_weight: every weight is zero.")
+        weights = check_weights(sample_weight, len(raw))
+        raw, y, missing, labels, weights = _in_order_of_content(raw, y, missing, labels, weights)
+        moments = build_moments(raw - raw.mean(axis=0), y - y.mean(), labels, weights)
+        _, offset, scale = moments.standardised()
+        centre = raw.mean(axis=0) + offset
+        standard = (raw - centre) / scale
+        moments = build_moments(standard, y, labels, weights)
+        spec = self._spec(encoder)
+        summaries, names = summary_table(spec, moments, labels, (standard, raw, missing))
+        design = Design(encoder, centre, scale, labels, moments, spec, summaries, names)
+        rows = (standard, y, labels, weights)
+        if self._uses_clones():
+            self._finish_generic(design, rows)
+        else:
+            self._generic: GenericFit | None = None
+            self._finish(self._make_problem(moments, self._shares(moments), rows), design)
+            self._keep_residuals(standard, y, labels)
+        return self
+
+    def _uses_clones(self) -> bool:
+        return self.estimator is not None
+
+    def _options(self) -> Options:
+        return Options(
+            self.strategy, self.cv, self.guard is not None, self.n_jobs, self.random_state
+        )
+
+    def _shares(self, moments: Moments) -> np.ndarray:
+        return moments.weight if self.environment_weight == "rows" else np.ones(len(moments))
+
+    def _spec(self, encoder: Encoder) -> SummarySpec:
+        parts, functions = parse_summary(self.summary)
+        numeric = np.repeat([c is None for c in encoder.categories], np.bincount(encoder.groups))
+        return SummarySpec(parts, functions, numeric, encoder.columns, encoder.names)
+
+    def _plan(self, design: Design, most: int) -> tuple[np.ndarray, Task]:
+        """Return the candidate sets and what is common to all environments."""
+        encoder = design.encoder
+        always = encoder.positions(self.always_include, "always_include")
+        never = encoder.positions(self.never_include, "never_include")
+        sets = candidate_sets(self.candidates, encoder, always, never)
+        weight = self._shares(design.moments)
+        if sets is None:
+            sets = search_sets(design.moments, weight, encoder.groups, always, never, SEARCHED)
+        if len(sets) > most:
+            vectors = solve_subsets(
+                *design.moments.pooled(weight), to_columns(sets, encoder.groups)
+            )
+            keep = [int((sets == row).all(axis=1).argmax()) for row in (~never, always)]
+            sets = sets[portfolio(design.moments.all_risks(vectors), most, keep)]
+        is_mean = np.zeros(len(design.summary_names), dtype=bool)
+        known = design.spec.is_mean()
+        is_mean[: len(known)] = known
+        return sets, make_task(sets, encoder, always, never, is_mean, self.selector)
+
+    def _most_sets(self) -> int:
+        """How many candidates the loss can deal with."""
+        return 2**20
+
+    def _finish(self, problem: Problem, design: Design) -> None:
+        sets, task = self._plan(design, self._most_sets())
+        fitted = fit_linear(problem, design, sets, task, self._options())
+        self._design, self._fitted = design, fitted
+        self._describe(fitted, design)
+
+    def _finish_generic(self, design: Design, rows: tuple[Any, ...]) -> None:
+        sets, task = self._plan(design, MOST_MODELS)
+        self._generic, fitted = fit_clones(
+            self._template(), rows, design, sets, task, self._options()
+        )
+        self._design, self._fitted = design, fitted
+        self._residuals: EnvironmentQuantiles | None = None
+        self._describe(fitted, design)
+
+    def _template(self) -> Any:
+        return self.estimator
+
+    def _describe(self, fitted: Fitted, design: Design) -> None:
+        choice = fitted.choice
+        self.environments_ = np.array(design.labels.categories, dtype=object)
+        self.candidates_ = fitted.sets
+        self.environment_risks_ = fitted.risks
+        self.strategy_ = choice.setting.strategy
+        self.guard_active_ = choice.guard_active
+        self.variables_ = design.encoder.names
+        weights = zip((s.strategy for s in choice.settings), choice.weights, strict=True)
+        self.strategy_weights_: dict[str, float] = {}
+        for name, weight in weights:
+            if weight > 0:
+                self.strategy_weights_[name] = self.strategy_weights_.get(name, 0.0) + float(weight)
+
+    # -- predicting ------------------------------------------------------------------------------
+
+    def _batches(self, X: Any, environment: Any) -> Batches:
+        check_is_fitted(self, "variables_")
+        if hasattr(X, "columns"):
+            validate_data(self, X, reset=False, skip_check_array=True)
+        elif self.environment is not None:
+            X = validate_data(self, X, reset=False, dtype=None, ensure_all_finite=False)
+        else:
+            finite = "allow-nan" if self._allows_missing() else True
+            X = validate_data(self, X, reset=False, dtype="numeric", ensure_all_finite=finite)
+        covariates, values = read_labels(X, self.environment, environment)
+        design: Design = self._design
+        return read_batches(
+            covariates, values, design.encoder, design.centre, design.scale, design.spec
+        )
+
+    def _outside(self, batches: Batches) -> tuple[np.ndarray, np.ndarray]:
+        """Return conformal p-values and which batches count as outside."""
+        fitted: Fitted = self._fitted
+        if fitted.range_test is None:
+            ones = np.ones(len(batches.summaries))
+            return ones, batches.unseen.copy()
+        z = fitted.choice.scale.standardise(batches.summaries, batches.n_rows, clip=False)
+        pvalues = fitted.range_test.pvalues(z)
+        low = pvalues <= outside_threshold(len(fitted.range_test.points))
+        return pvalues, low | batches.unseen
+
+    def _vectors(self, batches: Batches) -> tuple[np.ndarray, list[str], np.ndarray, np.ndarray]:
+        """Coefficients of each batch, the fallback used, p-values and who is outside."""
+        fitted: Fitted = self._fitted
+        z = fitted.choice.scale.standardise(batches.summaries, batches.n_rows)
+        vectors = fitted.choice.rule.coefficients(z)
+        fallback = [""] * len(z)
+        pvalues, outside = self._outside(batches)
+        if self.outside in ("causal", "pooled", "nan"):
+            instead = {"causal": fitted.causal, "pooled": fitted.pooled}.get(
+                self.outside, np.full(vectors.shape[1], np.nan)
+            )
+            vectors[outside] = instead
+            fallback = [self.outside if o else "" for o in outside]
+        few = batches.n_rows < MIN_BATCH_ROWS
+        if few.any() and self.strategy_ not in ("pooled", "causal"):
+            default = fitted.causal if self._has_causes() else fitted.pooled
+            vectors[few] = default
+            name = "causal (too few rows)" if self._has_causes() else "pooled (too few rows)"
+            fallback = [name if f else text for f, text in zip(few, fallback, strict=True)]
+        return vectors, fallback, pvalues, outside
+
+    def _has_causes(self) -> bool:
+        return len(self.always_include) > 0
+
+    def _linear_scores(self, X: Any, environment: Any) -> np.ndarray:
+        batches = self._batches(X, environment)
+        vectors, fallback, _, outside = self._vectors(batches)
+        adapts = self.strategy_ not in ("pooled", "causal")
+        if self.outside == "warn" and adapts and outside.any():
+            warnings.warn(
+                f"{int(outside.sum())} of {len(outside)} environment(s) lie outside the training "
+                "range; select() tells which. Choose outside='causal' or 'pooled' to fall back.",
+                InputWarning,
+                stacklevel=3,
+            )
+        if self._generic is not None:
+            return self._clone_predictions(batches, fallback)
+        own = vectors[batches.labels.codes]
+        return np.asarray(own[:, 0] + (batches.X * own[:, 1:]).sum(axis=1))
+
+    def _clone_predictions(self, batches: Batches, fallback: list[str]) -> np.ndarray:
+        fitted: Fitted = self._fitted
+        z = fitted.choice.scale.standardise(batches.summaries, batches.n_rows)
+        clones = self._generic
+        assert clones is not None  # noqa: S101
+        found = clones.predict(batches.X, batches.labels.codes, z)
+        for name in dict.fromkeys(fallback):
+            if name:
+                rows = np.array([text == name for text in fallback])[batches.labels.codes]
+                found[rows] = np.nan if name == "nan" else clones.plain(batches.X[rows], name)
+        return np.asarray(found)
+
+    # -- telling ---------------------------------------------------------------------------------
+
+    def select(self, X: Any, environment: Any = None, *, n_bootstrap: int = 50) -> Selection:
+        """Tell which covariates to use in which environment.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n_rows, n_columns)
+            New covariates; outcomes are not needed.
+        environment : array of shape (n_rows,) or label, optional
+            Environment of each row. Without it (and without a column named in the constructor) all
+            rows are one environment.
+        n_bootstrap : int, default 50
+            Resamples of the rows behind the bootstrap frequency.
+
+        Returns
+        -------
+        Selection
+        """
+        batches = self._batches(X, environment)
+        return select(self, batches, n_bootstrap)
+
+    def coefficients(self, X: Any, environment: Any = None) -> Any:
+        """Coefficients that `predict` uses in each environment, in the units of X.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n_rows, n_columns)
+            New covariates.
+        environment : array of shape (n_rows,) or label, optional
+            Environment of each row.
+
+        Returns
+        -------
+        DataFrame
+            One row per environment; the first column is the intercept.
+        """
+        import pandas as pd
+
+        batches = self._batches(X, environment)
+        if self._generic is not None:
+            raise InputError("coefficients: only linear models (estimator=None) have them.")
+        vectors = self._vectors(batches)[0]
+        design: Design = self._design
+        slopes = vectors[:, 1:] / design.scale
+        intercept = vectors[:, 0] - slopes @ design.centre
+        return pd.DataFrame(
+            np.column_stack([intercept, slopes]),
+            columns=["intercept", *design.encoder.columns],
+            index=pd.Index(batches.labels.categories, name="environment"),
+        )
+
+    def subset_coefficients(self) -> Any:
+        """Pooled fits of the subsets that selection chooses from, in the units of X.
+
+        Returns
+        -------
+        DataFrame
+            One row per subset: covariates, intercept and one column per encoded covariate.
+        """
+        import pandas as pd
+
+        check_is_fitted(self, "variables_")
+        if self._generic is not None:
+            raise InputError("subset_coefficients: only linear models have them.")
+        rule, design = self._fitted.selector, self._design
+        vectors = self._fitted.pooled[None] if rule is None else rule.vectors
+        names = [", ".join(design.encoder.names)] if rule is None else rule.names(design.encoder)
+        slopes = vectors[:, 1:] / design.scale
+        intercept = vectors[:, 0] - slopes @ design.centre
+        frame = pd.DataFrame(
+            np.column_stack([intercept, slopes]), columns=["intercept", *design.encoder.columns]
+        )
+        frame.insert(0, "covariates", names)
+        return frame
+
+    def environment_summary(self, X: Any, environment: Any = None) -> EnvironmentSummary:
+        """Summarise new environments as the model sees them.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n_rows, n_columns)
+            New covariates.
+        environment : array of shape (n_rows,) or label, optional
+            Environment of each row.
+
+        Returns
+        -------
+        EnvironmentSummary
+        """
+        return summarise_batches(self, self._batches(X, environment))
+
+    def explain_shift(self, X: Any, environment: Any = None) -> ShiftExplanation:
+        """Tell what is unusual about new environments and what it does to risks and predictions.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n_rows, n_columns)
+            New covariates.
+        environment : array of shape (n_rows,) or label, optional
+            Environment of each row.
+
+        Returns
+        -------
+        ShiftExplanation
+        """
+        return explain(self, self._batches(X, environment))
+
+    def identifiability(self) -> Identifiability:
+        """Tell how much of what environments need can be read from their covariates.
+
+        Returns
+        -------
+        Identifiability
+        """
+        check_is_fitted(self, "variables_")
+        return identify(self)
+
+
+def _in_order_of_content(
+    raw: np.ndarray,
+    y: np.ndarray,
+    missing: np.ndarray,
+    labels: Labels,
+    weights: np.ndarray | None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, Labels, np.ndarray | None]:
+    """Sort rows by what they hold, so that their order cannot change the last bits of sums."""
+    key = np.asarray(y, dtype=np.float64) * 1.2345678901
+    for j in range(raw.shape[1]):
+        key = key + raw[:, j] * np.sqrt(2.0 + j)
+    order = np.lexsort((key, labels.codes))
+    sorted_labels = Labels(labels.name, labels.codes[order], labels.categories)
+    return (
+        raw[order], y[order], missing[order], sorted_labels,
+        None if weights is None else weights[order],
+    )  # fmt: skip

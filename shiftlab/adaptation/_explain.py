@@ -1,0 +1,195 @@
+"""Answers about new environments and about the fit, from what the estimators have learned."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shiftlab._core.random import as_generator
+from shiftlab._core.validation import Labels
+from shiftlab.adaptation._batches import Batches, summarise
+from shiftlab.adaptation._gram import build_moments
+from shiftlab.adaptation._results import (
+    EnvironmentSummary,
+    Identifiability,
+    Selection,
+    ShiftExplanation,
+)
+
+if TYPE_CHECKING:
+    from shiftlab.adaptation._base import AdaptiveBase
+
+__all__ = ["explain", "identify", "select", "summarise_batches"]
+
+
+def select(model: "AdaptiveBase", batches: Batches, n_bootstrap: int) -> Selection:
+    """Answer `select` of the estimators."""
+    fitted, design = model._fitted, model._design
+    names = design.encoder.names
+    _, fallback, pvalues, outside = model._vectors(batches)
+    m = len(batches.summaries)
+    rule = fitted.selector
+    if rule is None:
+        pooled = fitted.sets[[(fitted.sets.sum(axis=1)).argmax()]]
+        chosen, probability = np.repeat(pooled, m, axis=0), np.full(m, np.nan)
+        frequency, gain = np.full(m, np.nan), np.zeros(m)
+    else:
+        sets = rule.sets(design.encoder.groups)
+        z = fitted.choice.scale.standardise(batches.summaries, batches.n_rows)
+        best = rule.choose(z)
+        chosen = sets[best]
+        probability = rule.probabilities(z)[range(m), best]
+        gain = -rule.differences(z)[range(m), best]
+        frequency = _bootstrap_frequency(model, batches, best, n_bootstrap)
+    covariates = [
+        ", ".join(n for n, c in zip(names, row, strict=True) if c) or "(none)" for row in chosen
+    ]
+    records = {
+        "environment": list(batches.labels.categories),
+        "n_rows": batches.labels.counts.tolist(),
+        "covariates": covariates,
+        "probability": probability.tolist(),
+        "bootstrap_frequency": frequency.tolist(),
+        "predicted_gain": gain.tolist(),
+        "pvalue_outside": pvalues.tolist(),
+        "outside": outside.tolist(),
+        "fallback": fallback,
+    }
+    return Selection(records, names, chosen, model.strategy_)
+
+
+def _bootstrap_frequency(
+    model: "AdaptiveBase", batches: Batches, best: np.ndarray, n_bootstrap: int
+) -> np.ndarray:
+    """How often resampled rows of a batch lead to the same set."""
+    fitted, design = model._fitted, model._design
+    rng = as_generator(0)
+    same = np.zeros(len(best))
+    raw = batches.X * design.scale + design.centre
+    for code in range(len(best)):
+        rows = batches.labels.rows(code)
+        n = len(rows)
+        picked = rows[rng.integers(n, size=(n_bootstrap, n))].ravel()
+        labels = Labels("draw", np.repeat(np.arange(n_bootstrap), n), tuple(range(n_bootstrap)))
+        X = batches.X[picked]
+        moments = build_moments(X, np.zeros(len(picked)), labels)
+        values, _ = summarise(design.spec, moments, labels, X, raw[picked], None)
+        z = fitted.choice.scale.standardise(values, np.full(n_bootstrap, float(n)))
+        assert fitted.selector is not None  # noqa: S101
+        same[code] = (fitted.selector.choose(z) == best[code]).mean()
+    return same
+
+
+def summarise_batches(model: "AdaptiveBase", batches: Batches) -> EnvironmentSummary:
+    """Answer `environment_summary` of the estimators."""
+    fitted, design = model._fitted, model._design
+    pvalues, _ = model._outside(batches)
+    records: dict[str, list[Any]] = {
+        "environment": list(batches.labels.categories),
+        "n_rows": batches.labels.counts.tolist(),
+        "pvalue_outside": pvalues.tolist(),
+    }
+    for j, name in enumerate(design.summary_names):
+        records[name] = batches.summaries[:, j].tolist()
+    scale = fitted.choice.scale
+    points = scale.standardise(batches.summaries, batches.n_rows, clip=False)
+    usable = np.flatnonzero(design.summaries.usable)
+    training = design.summaries.standardised(scale, usable)
+    return EnvironmentSummary(records, points, training, design.summary_names)
+
+
+def explain(model: "AdaptiveBase", batches: Batches) -> ShiftExplanation:
+    """Answer `explain_shift`: set one coordinate after the other back to its training mean."""
+    fitted, design = model._fitted, model._design
+    scale, rule, selector = fitted.choice.scale, fitted.choice.rule, fitted.selector
+    z = scale.standardise(batches.summaries, batches.n_rows)
+    base = rule.coefficients(z)
+    rows: dict[str, list[Any]] = {
+        key: [] for key in ("environment", "summary", "value", "training_mean", "deviation",
+                            "risk_effect", "prediction_effect", "rival")
+    }  # fmt: skip
+    gram = batches.moments.gram
+    for e, label in enumerate(batches.labels.categories):
+        reset = np.tile(z[e], (z.shape[1], 1))
+        reset[range(z.shape[1]), range(z.shape[1])] = 0.0
+        change = base[e] - rule.coefficients(reset)
+        moved = np.sqrt(np.maximum(np.einsum("di,ij,dj->d", change, gram[e], change), 0.0))
+        effect, rival = _risk_effect(model, selector, z[[e]], reset)
+        size = np.abs(effect) + moved
+        for j in np.lexsort((-np.abs(z[e]), -np.round(size, 12))):
+            values = (
+                label, design.summary_names[j], float(batches.summaries[e, j]),
+                float(scale.mean[j]), float(z[e, j]), float(effect[j]), float(moved[j]), rival,
+            )  # fmt: skip
+            for key, value in zip(rows, values, strict=True):
+                rows[key].append(value)
+    return ShiftExplanation(rows)
+
+
+def _risk_effect(
+    model: "AdaptiveBase", selector: Any, z: np.ndarray, reset: np.ndarray
+) -> tuple[np.ndarray, str]:
+    """Effect of each coordinate on the risk of the pooled model over its strongest rival."""
+    if selector is None:
+        return np.zeros(len(reset)), ""
+    now = selector.differences(z)[0]
+    full = selector.columns.sum(axis=1).argmax()
+    others = np.delete(np.arange(len(now)), full)
+    if not len(others):
+        return np.zeros(len(reset)), ""
+    rival = int(others[now[others].argmin()])
+    label = selector.names(model._design.encoder)[rival]
+    return selector.differences(reset)[:, rival] - now[rival], label
+
+
+def identify(model: "AdaptiveBase") -> Identifiability:
+    """Answer `identifiability`: the best setting of each strategy, and the regret explained."""
+    choice, fitted = model._fitted.choice, model._fitted
+    usable = model._design.summaries.usable & ~np.isnan(choice.losses).all(axis=0)
+    losses = choice.losses[:, usable]
+    reference = next((i for i, s in enumerate(choice.settings) if s.strategy == "pooled"), 0)
+    pooled = losses[reference]
+    records: dict[str, list[Any]] = {
+        key: [] for key in ("strategy", "setting", "risk", "standard_error", "worst_risk", "gain",
+                            "gain_standard_error", "harmed", "chosen")
+    }  # fmt: skip
+    gains = {}
+    for name in dict.fromkeys(s.strategy for s in choice.settings):
+        own = [i for i, s in enumerate(choice.settings) if s.strategy == name]
+        i = min(own, key=lambda k: float(losses[k].mean()))
+        gain = pooled - losses[i]
+        n = max(len(gain), 1)
+        gains[name] = float(gain.mean())
+        values = (
+            name, choice.settings[i].detail, float(losses[i].mean()), _error(losses[i], n),
+            float(losses[i].max()), float(gain.mean()), _error(gain, n),
+            float((gain < 0).mean()), name == choice.setting.strategy,
+        )  # fmt: skip
+        for key, value in zip(records, values, strict=True):
+            records[key].append(value)
+    regret = float((pooled - np.minimum(fitted.risks[usable].min(axis=1), pooled)).mean())
+    explained = _share(gains.get("select", gains.get("mix", np.nan)), regret)
+    recovered = _share(gains[choice.setting.strategy], regret)
+    verdict = _verdict(choice.setting.strategy, choice.guard_active, explained, recovered)
+    return Identifiability(records, regret, explained, recovered, choice.guard_active, verdict)
+
+
+def _error(values: np.ndarray, n: int) -> float:
+    return float(values.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
+
+
+def _share(gain: float, regret: float) -> float:
+    return gain / regret if regret > 1e-12 else float("nan")
+
+
+def _verdict(strategy: str, active: bool, explained: float, recovered: float) -> str:
+    if active:
+        return (
+            "the covariates do not tell what a new environment needs, or environments are too few: "
+            "adapting did not beat the pooled model in left-out environments, which is kept"
+        )
+    if strategy in ("pooled", "causal"):
+        return f"the {strategy} model predicts everywhere"
+    parts = [f"{strategy!r} recovers {recovered:.0%} of the regret of the pooled model"]
+    if np.isfinite(explained):
+        parts.append(f"choosing subsets by summaries {explained:.0%}")
+    return ", ".join(parts) + ", in left-out environments"

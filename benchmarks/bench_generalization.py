@@ -81,7 +81,7 @@ def judge(name: str, data: EvolvingData, seed: int, *, effects: bool) -> dict[st
     found["twin_rmse"] = float(error.mean())
     if effects:
         rows = target.X, target.sensitive_features, target.environment
-        estimate = counterfactual_effects(model, *rows, n_resamples=20, random_state=seed)
+        estimate = counterfactual_effects(model, *rows, n_resamples=15, random_state=seed)
         found["estimated"] = estimate.unfairness
         found["estimate_close"] = float(abs(estimate.unfairness - exact) <= 0.03)
         found["in_bounds"] = float(estimate.low <= exact <= estimate.high)

@@ -29,6 +29,7 @@ _SUBPACKAGES = (
     "transport",
 )
 _PUBLIC = {
+    "EnvironmentAdaptiveClassifier": "shiftlab.adaptation",
     "EnvironmentAdaptiveRegressor": "shiftlab.adaptation",
     "CounterfactuallyFairClassifier": "shiftlab.generalization",
     "CounterfactuallyFairRegressor": "shiftlab.generalization",

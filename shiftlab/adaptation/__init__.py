@@ -5,9 +5,11 @@ learns from labelled environments what such a batch tells about the mechanism th
 """
 
 from shiftlab.adaptation._causes import observed_causes
+from shiftlab.adaptation._classifier import EnvironmentAdaptiveClassifier
 from shiftlab.adaptation._designs import SimulatedEnvironments, simulate_environments
 from shiftlab.adaptation._enumerate import SubsetRisks, enumerate_subset_risks
 from shiftlab.adaptation._gram import EnvironmentGrams
+from shiftlab.adaptation._peers import BaselineRegressor
 from shiftlab.adaptation._regressor import EnvironmentAdaptiveRegressor
 from shiftlab.adaptation._results import (
     EnvironmentSummary,
@@ -15,10 +17,14 @@ from shiftlab.adaptation._results import (
     Selection,
     ShiftExplanation,
 )
+from shiftlab.adaptation._summarizer import EnvironmentSummarizer
 
 __all__ = [
+    "BaselineRegressor",
+    "EnvironmentAdaptiveClassifier",
     "EnvironmentAdaptiveRegressor",
     "EnvironmentGrams",
+    "EnvironmentSummarizer",
     "EnvironmentSummary",
     "Identifiability",
     "Selection",

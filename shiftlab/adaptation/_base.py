@@ -11,10 +11,20 @@ from shiftlab._core.checks import check_option
 from shiftlab._core.random import RandomState
 from shiftlab._core.validation import Labels, check_environment, check_weights
 from shiftlab.adaptation._batches import MIN_BATCH_ROWS, Batches, read_batches, read_labels
+from shiftlab.adaptation._clones import fit_clones
 from shiftlab.adaptation._encode import Encoder, fit_encoder
 from shiftlab.adaptation._explain import explain, identify, select, summarise_batches
-from shiftlab.adaptation._fit import Design, Fitted, fit_linear, make_task, summary_table
+from shiftlab.adaptation._fit import (
+    Design,
+    Fitted,
+    Options,
+    fit_linear,
+    make_task,
+    summary_table,
+)
+from shiftlab.adaptation._generic import MOST_MODELS, GenericFit
 from shiftlab.adaptation._gram import Moments, build_moments
+from shiftlab.adaptation._intervals import EnvironmentQuantiles
 from shiftlab.adaptation._problem import Problem
 from shiftlab.adaptation._results import (
     EnvironmentSummary,
@@ -22,13 +32,24 @@ from shiftlab.adaptation._results import (
     Selection,
     ShiftExplanation,
 )
-from shiftlab.adaptation._subsets import candidate_sets, search_sets
+from shiftlab.adaptation._strategies import Task
+from shiftlab.adaptation._subsets import (
+    candidate_sets,
+    portfolio,
+    search_sets,
+    solve_subsets,
+    to_columns,
+)
 from shiftlab.adaptation._summaries import SummarySpec, parse_summary
 from shiftlab.exceptions import InputError, InputWarning
 
 __all__ = ["AdaptiveBase", "outside_threshold"]
 
-STRATEGIES = ("auto", "select", "mix", "mask", "coefficients", "pooled", "causal")
+STRATEGIES = (
+    "auto", "select", "mix", "mask", "coefficients", "augment", "pooled", "causal",
+)  # fmt: skip
+#: What other models than linear ones offer.
+GENERIC = ("auto", "select", "mix", "augment", "pooled")
 OUTSIDE = ("warn", "causal", "pooled", "nan", "ignore")
 #: Sets that a search among too many subsets keeps.
 SEARCHED = 64
@@ -40,7 +61,7 @@ def outside_threshold(n_environments: int) -> float:
     return max(OUTSIDE_LEVEL, 1 / (n_environments + 1))
 
 
-class AdaptiveBase(BaseEstimator):  # type: ignore[misc]
+class AdaptiveBase(BaseEstimator):
     """Fitting and reporting; subclasses bring the loss and turn linear scores into predictions."""
 
     __metadata_request__fit = {"environment": True}  # noqa: RUF012
@@ -84,6 +105,12 @@ class AdaptiveBase(BaseEstimator):  # type: ignore[misc]
 
     def _check_options(self) -> None:
         check_option(self.strategy, STRATEGIES, "strategy")
+        if self.estimator is not None:
+            check_option(self.strategy, GENERIC, "strategy (with an estimator)")
+        elif self.strategy == "augment":
+            raise InputError("strategy='augment' needs an estimator.")
+        if not hasattr(self.selector, "fit"):
+            check_option(self.selector, (None, "risk", "regret", "argmin"), "selector")
         check_option(self.outside, OUTSIDE, "outside")
         check_option(self.guard, ("pooled", None), "guard")
         check_option(self.environment_weight, ("rows", "equal"), "environment_weight")
@@ -138,10 +165,22 @@ class AdaptiveBase(BaseEstimator):  # type: ignore[misc]
         spec = self._spec(encoder)
         summaries, names = summary_table(spec, moments, labels, (standard, raw, missing))
         design = Design(encoder, centre, scale, labels, moments, spec, summaries, names)
-        problem = self._make_problem(moments, self._shares(moments), (standard, y, labels, weights))
-        self._finish(problem, design)
-        self._keep_residuals(standard, y, labels)
+        rows = (standard, y, labels, weights)
+        if self._uses_clones():
+            self._finish_generic(design, rows)
+        else:
+            self._generic: GenericFit | None = None
+            self._finish(self._make_problem(moments, self._shares(moments), rows), design)
+            self._keep_residuals(standard, y, labels)
         return self
+
+    def _uses_clones(self) -> bool:
+        return self.estimator is not None
+
+    def _options(self) -> Options:
+        return Options(
+            self.strategy, self.cv, self.guard is not None, self.n_jobs, self.random_state
+        )
 
     def _shares(self, moments: Moments) -> np.ndarray:
         return moments.weight if self.environment_weight == "rows" else np.ones(len(moments))
@@ -151,24 +190,47 @@ class AdaptiveBase(BaseEstimator):  # type: ignore[misc]
         numeric = np.repeat([c is None for c in encoder.categories], np.bincount(encoder.groups))
         return SummarySpec(parts, functions, numeric, encoder.columns, encoder.names)
 
-    def _finish(self, problem: Problem, design: Design) -> None:
+    def _plan(self, design: Design, most: int) -> tuple[np.ndarray, Task]:
+        """Return the candidate sets and what is common to all environments."""
         encoder = design.encoder
         always = encoder.positions(self.always_include, "always_include")
         never = encoder.positions(self.never_include, "never_include")
         sets = candidate_sets(self.candidates, encoder, always, never)
+        weight = self._shares(design.moments)
         if sets is None:
-            weight = self._shares(design.moments)
             sets = search_sets(design.moments, weight, encoder.groups, always, never, SEARCHED)
+        if len(sets) > most:
+            vectors = solve_subsets(
+                *design.moments.pooled(weight), to_columns(sets, encoder.groups)
+            )
+            keep = [int((sets == row).all(axis=1).argmax()) for row in (~never, always)]
+            sets = sets[portfolio(design.moments.all_risks(vectors), most, keep)]
         is_mean = np.zeros(len(design.summary_names), dtype=bool)
         known = design.spec.is_mean()
         is_mean[: len(known)] = known
-        task = make_task(sets, encoder, always, never, is_mean)
-        fitted = fit_linear(
-            problem, design, sets, task, strategy=self.strategy, cv=self.cv,
-            guard=self.guard is not None, n_jobs=self.n_jobs, random_state=self.random_state,
-        )  # fmt: skip
-        self._design, self._fitted, self._problem_shares = design, fitted, problem.shares()
+        return sets, make_task(sets, encoder, always, never, is_mean, self.selector)
+
+    def _most_sets(self) -> int:
+        """How many candidates the loss can deal with."""
+        return 2**20
+
+    def _finish(self, problem: Problem, design: Design) -> None:
+        sets, task = self._plan(design, self._most_sets())
+        fitted = fit_linear(problem, design, sets, task, self._options())
+        self._design, self._fitted = design, fitted
         self._describe(fitted, design)
+
+    def _finish_generic(self, design: Design, rows: tuple[Any, ...]) -> None:
+        sets, task = self._plan(design, MOST_MODELS)
+        self._generic, fitted = fit_clones(
+            self._template(), rows, design, sets, task, self._options()
+        )
+        self._design, self._fitted = design, fitted
+        self._residuals: EnvironmentQuantiles | None = None
+        self._describe(fitted, design)
+
+    def _template(self) -> Any:
+        return self.estimator
 
     def _describe(self, fitted: Fitted, design: Design) -> None:
         choice = fitted.choice
@@ -178,6 +240,11 @@ class AdaptiveBase(BaseEstimator):  # type: ignore[misc]
         self.strategy_ = choice.setting.strategy
         self.guard_active_ = choice.guard_active
         self.variables_ = design.encoder.names
+        weights = zip((s.strategy for s in choice.settings), choice.weights, strict=True)
+        self.strategy_weights_: dict[str, float] = {}
+        for name, weight in weights:
+            if weight > 0:
+                self.strategy_weights_[name] = self.strategy_weights_.get(name, 0.0) + float(weight)
 
     # -- predicting ------------------------------------------------------------------------------
 
@@ -233,7 +300,7 @@ class AdaptiveBase(BaseEstimator):  # type: ignore[misc]
 
     def _linear_scores(self, X: Any, environment: Any) -> np.ndarray:
         batches = self._batches(X, environment)
-        vectors, _, _, outside = self._vectors(batches)
+        vectors, fallback, _, outside = self._vectors(batches)
         adapts = self.strategy_ not in ("pooled", "causal")
         if self.outside == "warn" and adapts and outside.any():
             warnings.warn(
@@ -242,8 +309,22 @@ class AdaptiveBase(BaseEstimator):  # type: ignore[misc]
                 InputWarning,
                 stacklevel=3,
             )
+        if self._generic is not None:
+            return self._clone_predictions(batches, fallback)
         own = vectors[batches.labels.codes]
         return np.asarray(own[:, 0] + (batches.X * own[:, 1:]).sum(axis=1))
+
+    def _clone_predictions(self, batches: Batches, fallback: list[str]) -> np.ndarray:
+        fitted: Fitted = self._fitted
+        z = fitted.choice.scale.standardise(batches.summaries, batches.n_rows)
+        clones = self._generic
+        assert clones is not None  # noqa: S101
+        found = clones.predict(batches.X, batches.labels.codes, z)
+        for name in dict.fromkeys(fallback):
+            if name:
+                rows = np.array([text == name for text in fallback])[batches.labels.codes]
+                found[rows] = np.nan if name == "nan" else clones.plain(batches.X[rows], name)
+        return np.asarray(found)
 
     # -- telling ---------------------------------------------------------------------------------
 
@@ -285,6 +366,8 @@ class AdaptiveBase(BaseEstimator):  # type: ignore[misc]
         import pandas as pd
 
         batches = self._batches(X, environment)
+        if self._generic is not None:
+            raise InputError("coefficients: only linear models (estimator=None) have them.")
         vectors = self._vectors(batches)[0]
         design: Design = self._design
         slopes = vectors[:, 1:] / design.scale
@@ -294,6 +377,30 @@ class AdaptiveBase(BaseEstimator):  # type: ignore[misc]
             columns=["intercept", *design.encoder.columns],
             index=pd.Index(batches.labels.categories, name="environment"),
         )
+
+    def subset_coefficients(self) -> Any:
+        """Pooled fits of the subsets that selection chooses from, in the units of X.
+
+        Returns
+        -------
+        DataFrame
+            One row per subset: covariates, intercept and one column per encoded covariate.
+        """
+        import pandas as pd
+
+        check_is_fitted(self, "variables_")
+        if self._generic is not None:
+            raise InputError("subset_coefficients: only linear models have them.")
+        rule, design = self._fitted.selector, self._design
+        vectors = self._fitted.pooled[None] if rule is None else rule.vectors
+        names = [", ".join(design.encoder.names)] if rule is None else rule.names(design.encoder)
+        slopes = vectors[:, 1:] / design.scale
+        intercept = vectors[:, 0] - slopes @ design.centre
+        frame = pd.DataFrame(
+            np.column_stack([intercept, slopes]), columns=["intercept", *design.encoder.columns]
+        )
+        frame.insert(0, "covariates", names)
+        return frame
 
     def environment_summary(self, X: Any, environment: Any = None) -> EnvironmentSummary:
         """Summarise new environments as the model sees them.

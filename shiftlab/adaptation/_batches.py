@@ -103,7 +103,8 @@ def summarise(
         values = [spec.from_moments(n, g) for n, g in zip(counts, moments.gram, strict=True)]
         return np.array(values), []
     order = np.argsort(labels.codes, kind="stable")
-    found, sizes = [], []
+    sizes: list[int] = []
+    found = []
     for code, rows in enumerate(np.split(order, np.cumsum(labels.counts)[:-1])):
         gaps = None if missing is None else missing[rows]
         value, sizes = spec.from_rows(counts[code], moments.gram[code], X[rows], gaps, raw[rows])

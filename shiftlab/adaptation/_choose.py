@@ -15,7 +15,7 @@ from shiftlab.adaptation._rules import AverageRule, Rule
 from shiftlab.adaptation._strategies import FAMILIES, Setting, Task
 from shiftlab.exceptions import InputError
 
-__all__ = ["Choice", "Summaries", "choose_rule", "environment_folds"]
+__all__ = ["Choice", "Summaries", "choose_rule", "environment_folds", "setting_weights"]
 
 #: Below this many environments every one is left out in turn; up to the second, ten folds are made.
 LEAVE_ONE_OUT, TEN_FOLDS = 10, 40
@@ -162,7 +162,7 @@ def choose_rule(
         vectors[:, fold] = _aligned(settings, found, coefficients, 0.0)
     chosen = np.flatnonzero(np.isfinite(losses).any(axis=0))
     allowed = np.array([pooled_allowed or s.strategy != "pooled" for s in settings])
-    weights = _weights(losses[:, chosen], allowed)
+    weights = setting_weights(losses[:, chosen], allowed)
     held_out = np.einsum("s,seq->eq", weights, vectors)
     active = guard and _does_not_pay(problem, settings, losses, held_out, chosen)
     proposed = settings[int(weights.argmax())]
@@ -178,11 +178,11 @@ def choose_rule(
     )  # fmt: skip
 
 
-def _weights(losses: np.ndarray, allowed: np.ndarray) -> np.ndarray:
+def setting_weights(losses: np.ndarray, allowed: np.ndarray, *, sharp: bool = False) -> np.ndarray:
     """Weigh settings by how clearly the best one beats them: exp(-loss / standard error).
 
     With few environments many settings are as good as the best for all that is known; their mean is
-    steadier than any of them.
+    steadier than any of them. With `sharp` the best one gets all.
     """
     means = np.where(allowed, losses.mean(axis=1), np.inf)
     best = int(means.argmin())
@@ -192,6 +192,8 @@ def _weights(losses: np.ndarray, allowed: np.ndarray) -> np.ndarray:
     lost = np.where(np.isfinite(means), means - means[best], np.inf)
     ratio = np.divide(lost, error, out=np.where(lost > 0, np.inf, 0.0), where=error > 0)
     weights = np.where(allowed, np.exp(-np.where(np.isfinite(lost), ratio, np.inf)), 0.0)
+    if sharp:
+        weights = np.where(np.arange(len(means)) == best, 1.0, 0.0)
     weights[weights < SMALLEST_WEIGHT * weights.max()] = 0.0
     return np.asarray(weights / weights.sum())
 
@@ -232,7 +234,7 @@ def _fit_weighted(
     weights = np.where(known, weights, 0.0)
     weights = weights / weights.sum()
     used = np.flatnonzero(weights > 0)
-    rules = [fitted[_slot(settings[i])] for i in used]
+    rules = [fitted[_slot(settings[int(i)])] for i in used]
     return (rules[0] if len(rules) == 1 else AverageRule(rules, weights[used])), weights
 
 

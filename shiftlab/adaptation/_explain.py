@@ -137,9 +137,7 @@ def _risk_effect(
     if not len(others):
         return np.zeros(len(reset)), ""
     rival = int(others[now[others].argmin()])
-    names = model._design.encoder.names
-    sets = selector.sets(model._design.encoder.groups)
-    label = ", ".join(n for n, c in zip(names, sets[rival], strict=True) if c) or "(none)"
+    label = selector.names(model._design.encoder)[rival]
     return selector.differences(reset)[:, rival] - now[rival], label
 
 

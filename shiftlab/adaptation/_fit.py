@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 
 from shiftlab._core.random import RandomState
+from shiftlab._core.threads import single_threaded
 from shiftlab._core.validation import Labels
 from shiftlab.adaptation._batches import MIN_TRAINING_ROWS, summarise
 from shiftlab.adaptation._choose import Choice, Summaries, choose_rule, environment_folds
 from shiftlab.adaptation._encode import Encoder
+from shiftlab.adaptation._features import SummaryScale
 from shiftlab.adaptation._gram import Moments
+from shiftlab.adaptation._labels import LabelRule
 from shiftlab.adaptation._outside import RangeTest, fit_range
 from shiftlab.adaptation._problem import Problem
 from shiftlab.adaptation._rules import PooledRule, SubsetRule
@@ -20,7 +23,16 @@ from shiftlab.adaptation._subsets import to_columns
 from shiftlab.adaptation._summaries import SummarySpec
 from shiftlab.exceptions import SmallSampleWarning
 
-__all__ = ["Design", "Fitted", "fit_linear", "make_task", "summary_table"]
+__all__ = [
+    "Design",
+    "Fitted",
+    "Options",
+    "fit_linear",
+    "make_task",
+    "range_of",
+    "summary_table",
+    "usable_folds",
+]
 
 #: Fewer environments than this cannot tell what a new one needs.
 MIN_ENVIRONMENTS = 5
@@ -62,13 +74,30 @@ class Design:
 
 
 @dataclass(frozen=True)
+class Options:
+    """Options of the estimators that fitting needs.
+
+    Attributes
+    ----------
+    strategy, cv, guard, n_jobs, random_state
+        As in `EnvironmentAdaptiveRegressor`; `guard` as a boolean.
+    """
+
+    strategy: str
+    cv: Any
+    guard: bool
+    n_jobs: int | None
+    random_state: RandomState
+
+
+@dataclass(frozen=True)
 class Fitted:
     """Everything that is learned.
 
     Attributes
     ----------
     choice : Choice
-    selector : SubsetRule or None
+    selector : SubsetRule, LabelRule or None
         The explainable rule, fitted whatever strategy predicts.
     sets : ndarray of bool, shape (K, variables)
         Candidates of the selector.
@@ -80,7 +109,7 @@ class Fitted:
     """
 
     choice: Choice
-    selector: SubsetRule | None
+    selector: SubsetRule | LabelRule | None
     sets: np.ndarray
     range_test: RangeTest | None
     pooled: np.ndarray
@@ -109,7 +138,12 @@ def summary_table(
 
 
 def make_task(
-    sets: np.ndarray, encoder: Encoder, always: np.ndarray, never: np.ndarray, is_mean: np.ndarray
+    sets: np.ndarray,
+    encoder: Encoder,
+    always: np.ndarray,
+    never: np.ndarray,
+    is_mean: np.ndarray,
+    selector: Any = None,
 ) -> Task:
     """Describe the candidates in columns."""
     columns = to_columns(sets, encoder.groups)
@@ -117,55 +151,71 @@ def make_task(
     causal = np.flatnonzero((sets == always).all(axis=1))
     return Task(
         columns, pooled, int(causal[0]) if len(causal) else pooled, is_mean,
-        always[encoder.groups], never[encoder.groups],
+        always[encoder.groups], selector,
     )  # fmt: skip
 
 
 def fit_linear(
-    problem: Problem,
-    design: Design,
-    sets: np.ndarray,
-    task: Task,
-    *,
-    strategy: str,
-    cv: Any,
-    guard: bool,
-    n_jobs: int | None,
-    random_state: RandomState,
+    problem: Problem, design: Design, sets: np.ndarray, task: Task, options: Options
 ) -> Fitted:
-    """Compare strategies, choose one, and fit what explains it."""
+    """Compare strategies, weigh them, and fit what explains them; on one thread per worker."""
+    with single_threaded():
+        return _fit_linear(problem, design, sets, task, options)
+
+
+def _fit_linear(
+    problem: Problem, design: Design, sets: np.ndarray, task: Task, options: Options
+) -> Fitted:
     vectors = problem.fit_subsets(task.columns)
     risks = problem.risks(vectors)
     summaries = design.summaries
-    usable = np.flatnonzero(summaries.usable)
-    folds = environment_folds(cv, design.labels.categories, design.content_order(), random_state)
-    families = _families(strategy, has_causes=bool(task.open_columns.any()))
-    few = len(usable) < MIN_ENVIRONMENTS
-    fixed = strategy in ("pooled", "causal")
-    if few and fixed:
-        families = [strategy]
-    elif few:
-        warnings.warn(
-            f"Only {len(usable)} environment(s) have at least {MIN_TRAINING_ROWS} rows; at least "
-            f"{MIN_ENVIRONMENTS} are needed to learn how to adapt. The model does not adapt.",
-            SmallSampleWarning,
-            stacklevel=5,
+    folds = usable_folds(design, options)
+    families = _families(options.strategy, has_causes=bool(task.open_columns.any()))
+    if folds is None:
+        fixed = options.strategy in ("pooled", "causal")
+        plain = "causal" if task.open_columns.any() else "pooled"
+        choice = _fixed(
+            problem, design, task, options.strategy if fixed else plain, vectors, forced=not fixed
         )
-        families = ["causal"] if task.open_columns.any() else ["pooled"]
-    if few or len(folds) < 2:
-        choice = _fixed(problem, design, task, families[0], vectors, forced=few and not fixed)
         selector = None
     else:
         choice = choose_rule(
-            problem, summaries, task, families, folds, guard=guard,
-            pooled_allowed=strategy in ("auto", "pooled"), n_jobs=n_jobs,
+            problem, summaries, task, families, folds, guard=options.guard,
+            pooled_allowed=options.strategy in ("auto", "pooled"), n_jobs=options.n_jobs,
         )  # fmt: skip
         selector = _selector(problem, summaries, task, choice)
-    points = summaries.standardised(choice.scale, usable) if len(usable) else np.zeros((0, 0))
-    range_test = fit_range(points) if len(usable) > 1 else None
     return Fitted(
-        choice, selector, sets, range_test, vectors[task.pooled], vectors[task.causal], risks
-    )
+        choice, selector, sets, range_of(design, choice.scale), vectors[task.pooled],
+        vectors[task.causal], risks,
+    )  # fmt: skip
+
+
+def usable_folds(design: Design, options: Options) -> list[np.ndarray] | None:
+    """Folds of environments; None, with a warning, if there are too few to learn from."""
+    n_usable = int(design.summaries.usable.sum())
+    if n_usable >= MIN_ENVIRONMENTS:
+        folds = environment_folds(
+            options.cv, design.labels.categories, design.content_order(), options.random_state
+        )
+        usable = np.flatnonzero(design.summaries.usable)
+        folds = [np.intersect1d(fold, usable) for fold in folds]
+        return [fold for fold in folds if len(fold)]
+    if options.strategy not in ("pooled", "causal"):
+        warnings.warn(
+            f"Only {n_usable} environment(s) have at least {MIN_TRAINING_ROWS} rows; at least "
+            f"{MIN_ENVIRONMENTS} are needed to learn how to adapt. The model does not adapt.",
+            SmallSampleWarning,
+            stacklevel=6,
+        )
+    return None
+
+
+def range_of(design: Design, scale: SummaryScale) -> RangeTest | None:
+    """Learn the range of the training summaries."""
+    usable = np.flatnonzero(design.summaries.usable)
+    if len(usable) < 2:
+        return None
+    return fit_range(design.summaries.standardised(scale, usable))
 
 
 def _families(strategy: str, *, has_causes: bool) -> list[str]:
@@ -174,11 +224,13 @@ def _families(strategy: str, *, has_causes: bool) -> list[str]:
     return ["pooled"] if strategy == "pooled" else ["pooled", strategy]
 
 
-def _selector(problem: Problem, summaries: Summaries, task: Task, choice: Choice) -> SubsetRule:
+def _selector(
+    problem: Problem, summaries: Summaries, task: Task, choice: Choice
+) -> SubsetRule | LabelRule:
     chosen = np.flatnonzero(summaries.usable)
     z = summaries.standardised(choice.scale, chosen)
     rule = FAMILIES["select"](problem.take(chosen), z, task)[0][1]
-    assert isinstance(rule, SubsetRule)  # noqa: S101
+    assert isinstance(rule, (SubsetRule, LabelRule))  # noqa: S101
     return rule
 
 

@@ -51,7 +51,7 @@ def collect(errors: np.ndarray, labels: Labels, known: np.ndarray) -> Environmen
     values, weights = [], []
     n = int(known.sum())
     for code in np.flatnonzero(known):
-        own = np.sort(errors[labels.rows(code)])
+        own = np.sort(errors[labels.rows(int(code))])
         if len(own) > MOST_KEPT:  # upper ends of equal parts: never too narrow
             own = own[np.ceil(np.arange(1, MOST_KEPT + 1) * len(own) / MOST_KEPT).astype(int) - 1]
         values.append(own)

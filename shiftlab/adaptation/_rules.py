@@ -5,6 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
+from shiftlab.adaptation._encode import Encoder
 from shiftlab.adaptation._features import FeatureMap
 
 __all__ = ["AverageRule", "CoefficientRule", "MaskRule", "PooledRule", "Rule", "SubsetRule"]
@@ -64,6 +65,13 @@ class SubsetRule:
         for column, variable in enumerate(groups):
             found[:, variable] |= self.columns[:, 1 + column]
         return found
+
+    def names(self, encoder: Encoder) -> list[str]:
+        """Name each candidate by its covariates."""
+        return [
+            ", ".join(n for n, c in zip(encoder.names, row, strict=True) if c) or "(none)"
+            for row in self.sets(encoder.groups)
+        ]
 
     def differences(self, z: np.ndarray) -> np.ndarray:
         """Predicted risk minus that of the pooled model, shape (m, K)."""

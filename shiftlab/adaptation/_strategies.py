@@ -6,10 +6,12 @@ cross-validation over environments compares all settings of all families.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from shiftlab.adaptation._features import FeatureMap, fit_map
+from shiftlab.adaptation._labels import fit_labels
 from shiftlab.adaptation._mask import fit_mask
 from shiftlab.adaptation._problem import Problem
 from shiftlab.adaptation._rules import CoefficientRule, PooledRule, Rule, SubsetRule
@@ -54,8 +56,8 @@ class Task:
         Summaries that are means.
     open_columns : ndarray of bool, shape (q - 1,)
         Columns of known causes.
-    closed_columns : ndarray of bool, shape (q - 1,)
-        Columns that are never used.
+    selector : str, classifier or None
+        See `EnvironmentAdaptiveRegressor`.
     """
 
     columns: np.ndarray
@@ -63,7 +65,7 @@ class Task:
     causal: int
     is_mean: np.ndarray
     open_columns: np.ndarray
-    closed_columns: np.ndarray
+    selector: Any = None
 
 
 Family = Callable[[Problem, np.ndarray, Task], list[tuple[Setting, Rule]]]
@@ -88,6 +90,9 @@ def _subsets(problem: Problem, z: np.ndarray, task: Task, soft: bool) -> list[tu
     pooled = int(np.flatnonzero(kept == task.pooled)[0])
     rule = risk_regression(risks[:, kept], vectors[kept], task.columns[kept], pooled, z, soft=soft)
     name = "mix" if soft else "select"
+    if task.selector not in (None, "risk"):
+        labels = fit_labels(task.selector, rule, risks[:, kept], z, pooled, soft)
+        return [(Setting(name, "classifier of the best subset"), labels)]
     return [(Setting(name, f"{rule.feature_map.kind} in the summaries"), rule)]
 
 

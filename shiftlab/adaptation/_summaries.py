@@ -102,7 +102,10 @@ class SummarySpec:
     def is_mean(self) -> np.ndarray:
         """Which coordinates are means or shares (functions are not listed)."""
         sizes = self._sizes()
-        return np.concatenate([np.full(sizes[p], p == "means") for p in self.parts] or [[]]) > 0
+        return (
+            np.concatenate([np.full(sizes[p], p == "means") for p in self.parts] or [np.zeros(0)])
+            > 0
+        )
 
     def _sizes(self) -> dict[str, int]:
         m = int(self.numeric.sum())

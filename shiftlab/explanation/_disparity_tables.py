@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shiftlab._core.validation import Labels
-from shiftlab.explanation._fidelity import gaps_of
+from shiftlab.explanation._fidelity import gaps_of, label_table
 from shiftlab.explanation._inference import Permuted, Spread
 
 if TYPE_CHECKING:
@@ -86,11 +86,7 @@ def build_tables(parts: DisparityTables) -> "tuple[pd.DataFrame, pd.DataFrame, p
     gaps = [line for metric in parts.spread for line in _gap_lines(parts, metric)]
     pair_table = pd.DataFrame(pairs, columns=PAIR_COLUMNS)
     pair_table["pvalue_adjusted"] = _adjusted(parts, pair_table["pvalue"].to_numpy())
-    return (
-        pd.DataFrame(groups).astype({"group": object}),
-        pair_table,
-        pd.DataFrame(gaps, columns=GAP_COLUMNS),
-    )
+    return label_table(groups), pair_table, pd.DataFrame(gaps, columns=GAP_COLUMNS)
 
 
 def _group_lines(parts: DisparityTables, metric: str) -> list[dict[str, Any]]:

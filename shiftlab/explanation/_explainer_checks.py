@@ -32,6 +32,17 @@ def check_positive(value: Any, name: str) -> float:
     return float(value)
 
 
+class TableTags:
+    """Tags of explainers: tables may be sparse and may hold labels."""
+
+    def __sklearn_tags__(self) -> Any:
+        """Return the tags of scikit-learn."""
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.sparse = True
+        tags.input_tags.string = True
+        return tags
+
+
 def predict_table(function: ModelFunction, encoding: Encoding, matrix: np.ndarray) -> np.ndarray:
     """Predict every row, and warn if the model is not deterministic."""
     parts = [

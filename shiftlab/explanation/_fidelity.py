@@ -18,7 +18,7 @@ from shiftlab.explanation._fidelity_metrics import FidelityData, evaluate, metri
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["GroupFidelity", "fidelity_gap", "gaps_of", "group_fidelity"]
+__all__ = ["GroupFidelity", "fidelity_gap", "gaps_of", "group_fidelity", "label_table"]
 
 KINDS = ("mean", "max")
 
@@ -152,11 +152,20 @@ def _tabulate(
             )  # fmt: skip
     columns = ["metric", "group", "reference", "difference"]
     return GroupFidelity(
-        pd.DataFrame(rows).astype({"group": object}),
+        label_table(rows),
         pd.DataFrame(gaps),
         pd.DataFrame(pairs, columns=columns),
         groups.name,
     )
+
+
+def label_table(lines: list[dict[str, Any]]) -> "pd.DataFrame":
+    """Make a table whose groups keep their type; None, which means everybody, stays None."""
+    import pandas as pd
+
+    table = pd.DataFrame(lines)
+    table["group"] = pd.Series([line["group"] for line in lines], dtype=object)
+    return table
 
 
 def _gap_lines(

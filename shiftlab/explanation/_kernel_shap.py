@@ -17,7 +17,7 @@ from shiftlab.explanation._explainer_blocks import (
     content_keys,
     rows_by_block,
 )
-from shiftlab.explanation._explainer_checks import is_probability, predict_table
+from shiftlab.explanation._explainer_checks import TableTags, is_probability, predict_table
 from shiftlab.explanation._explainer_encoding import Encoding, learn_encoding
 from shiftlab.explanation._explanation import Explanation
 from shiftlab.explanation._kernel_shap_coalitions import make_coalitions, make_operator
@@ -35,7 +35,7 @@ MAX_QUERIES = 20_000
 MAX_CELLS = 4_000_000
 
 
-class KernelShapExplainer(BaseEstimator):
+class KernelShapExplainer(TableTags, BaseEstimator):
     """Shapley values by weighted regression on coalitions (KernelSHAP), for all rows at once.
 
     Parameters

@@ -19,6 +19,7 @@ from shiftlab.explanation._explainer_blocks import (
     rows_by_block,
 )
 from shiftlab.explanation._explainer_checks import (
+    TableTags,
     is_probability,
     predict_table,
     warn_about_products,
@@ -43,7 +44,7 @@ from shiftlab.explanation._models_linear import LinearForm, linear_form
 __all__ = ["LimeExplainer"]
 
 
-class LimeExplainer(BaseEstimator):
+class LimeExplainer(TableTags, BaseEstimator):
     """Local linear surrogates (LIME) for all rows of a table at once.
 
     Parameters

@@ -1,5 +1,6 @@
 """Baselines behind the interface of the fair classifiers: what there is to beat."""
 
+import warnings
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -104,7 +105,9 @@ class BaselineClassifier(ClassifierMixin, BaseEstimator):
             )
             model = reductions.ExponentiatedGradient(model, reductions.DemographicParity())
             part = coded.group if coded.group is not None else coded.design[:, 0] > 0
-            self.model_ = model.fit(X, y, sensitive_features=part)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # of pandas, inside fairlearn
+                self.model_ = model.fit(X, y, sensitive_features=part)
             return self
         if self.method == "correlation_remover":
             peers = import_optional(

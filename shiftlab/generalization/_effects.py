@@ -13,6 +13,7 @@ from shiftlab.exceptions import InputError
 from shiftlab.generalization._abduction import Abduction, fit_abduction, reread
 from shiftlab.generalization._attributes import Attributes, Coded, read_attributes
 from shiftlab.generalization._times import read_times
+from shiftlab.generalization._twins import rebuild
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -183,8 +184,7 @@ def counterfactual_effects(
     if coded.group is None:
         raise InputError("effects are between groups; cut the numeric attribute into classes.")
     known = getattr(model, "abduction_", None)
-    labels = [attributes.groups[i] for i in coded.group]
-    score = _scorer(model, attributes, labels, time)
+    score = _scorer(model, attributes, X, time)
     base = _fresh(known, values, coded, time)
     parts = _parts(score, base, values, coded, time, 0.0)
     draws = _bootstrap(score, known, (values, coded, time), n_resamples, random_state)
@@ -222,7 +222,7 @@ def _read(
     return values, coded, read_times(environment, len(values)), attributes
 
 
-def _scorer(model: Any, attributes: Attributes, labels: list[Any], time: np.ndarray) -> Score:
+def _scorer(model: Any, attributes: Attributes, X: Any, time: np.ndarray) -> Score:
     """Return a function of features and group codes."""
 
     def score(values: np.ndarray, group: np.ndarray) -> np.ndarray:
@@ -233,7 +233,9 @@ def _scorer(model: Any, attributes: Attributes, labels: list[Any], time: np.ndar
             names = np.array([attributes.raw(g) for g in attributes.groups], dtype=object)
             told = names[group]
             kind = model.predict_proba if hasattr(model, "predict_proba") else model.predict
-            scores = np.asarray(kind(values, np.array(told.tolist()), time))
+            scores = np.asarray(
+                kind(rebuild(X, values, None, None, None), np.array(told.tolist()), time)
+            )
         return scores if scores.ndim == 1 else scores[:, -1]
 
     return score

@@ -101,6 +101,7 @@ def test_a_changed_study_is_refused_or_overwritten(config, capsys):
     assert run("run", config, "--quiet") == 0
     config.write_text(CONFIG.replace('"mae"', '"accuracy"'))
     assert run("run", config, "--quiet") == 2
+    assert run("report", config, "--out", config.parent) == 2  # old cells, new description
     assert 'on_change="overwrite"' in capsys.readouterr().err
     assert run("run", config, "--quiet", "--on-change", "overwrite") == 0
 

@@ -27,9 +27,9 @@ weather = station[["WSPM", "TEMP", "DEWP"]].rename(
 # With and without the weather
 # ----------------------------
 #
-# The first curve follows the distribution of fine dust itself, the second the distribution given the
-# weather. Bands are intervals of 95 percent that take rows as independent; hours of one day are not,
-# so they are too narrow.
+# The first curve follows the distribution of fine dust itself, the second the distribution given
+# the weather. Bands are intervals of 95 percent that take rows as independent; hours of one day are
+# not, so they are too narrow.
 
 marginal = driving_force(dust, environment=when)
 given_weather = driving_force(dust, weather, environment=when)

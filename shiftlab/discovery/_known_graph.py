@@ -29,7 +29,7 @@ def known_parents(graph: Any, table: Table) -> dict[str, tuple[str, ...]]:
     if isinstance(graph, Mapping):
         listed = {str(v): {str(p) for p in parents} for v, parents in graph.items()}
     elif isinstance(graph, MixedGraph):
-        listed = {name: set(graph.parents(name)) for name in graph.names}
+        listed = {name: set(graph.parents(name)) for name in graph.nodes}
     elif hasattr(graph, "predecessors"):
         listed = {str(v): {str(p) for p in graph.predecessors(v)} for v in graph}
     else:

@@ -1,4 +1,4 @@
-"""Driving forces recovered: smooth, sine, step and 20 domains, after Huang et al. (2020), section 5.
+"""Driving forces recovered: smooth, sine, step and 20 domains (Huang et al. 2020, section 5).
 
 R2 of the true path on the first component and on three; draws and sizes are those of
 ``benchmarks/bench_discovery.py forces``.

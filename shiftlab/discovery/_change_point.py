@@ -121,7 +121,7 @@ class ChangePoints(Result):
                 ax.plot(point.time, place, "|", color="C3", markersize=16, markeredgewidth=2)
         labels = [v.replace("$", r"\$") for v in self.variables]
         ax.set_yticks(range(len(labels)), labels)
-        ax.invert_yaxis()
+        ax.set_ylim(len(labels) - 0.5, -0.5)
         ax.set_xlabel("time")
         return ax
 

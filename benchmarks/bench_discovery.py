@@ -216,7 +216,7 @@ def real(options):
         truth = MixedGraph(names, [e for e in data.truth["edges"] if set(e) <= set(names)])
         moved = {t[0] for t in data.truth["targets"].values() if t[0] in names}
         values, site = frame[names], frame[environment].to_numpy()
-        searches = {"shiftlab": partial(our_search, values, site)}
+        searches = {f"shiftlab max_cond {k}": partial(our_search, values, site, k) for k in (1, 3)}
         for test in ["fisherz", *(["kci"] if options.kci else [])]:
             search = partial(causallearn_cdnod, values, site, test, names, 0.01)
             searches[f"causal-learn {test}"] = search
@@ -230,10 +230,10 @@ def real(options):
             )
 
 
-def our_search(values, site):
+def our_search(values, site, max_cond):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = CDNOD(alpha=0.01).fit(values, environment=site)
+        model = CDNOD(alpha=0.01, max_cond=max_cond).fit(values, environment=site)
     return model.graph_, model.changing_
 
 

@@ -256,7 +256,7 @@ class TestInvariances:
 
 
 class TestOutside:
-    far = NEW.X.iloc[:40] + [30.0, -40.0]
+    far = NEW.X.iloc[:40].assign(c2=30.0 + NEW.X["c2"], x=NEW.X["x"] - 40.0)
 
     def test_warns(self):
         model = adaptive(outside="warn").fit(DATA.X, DATA.y, DATA.environment)

@@ -79,7 +79,7 @@ html_css_files = ["shiftlab.css"]
 html_show_sourcelink = False
 html_copy_source = False
 # Pages without pages below them need no navigation beside them.
-html_sidebars = {page: [] for page in ("index", "getting_started", "reliability", "direction")}
+html_sidebars = {page: [] for page in ("index", "getting_started", "reliability", "questions")}
 html_theme_options = {
     "navigation_with_keys": False,
     "show_toc_level": 2,

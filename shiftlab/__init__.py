@@ -17,7 +17,9 @@ _SUBPACKAGES = (
     "discovery",
     "divergence",
     "exceptions",
+    "generalization",
     "graphs",
+    "independence",
     "explanation",
     "kernels",
     "metrics",
@@ -29,6 +31,8 @@ _SUBPACKAGES = (
 _PUBLIC = {
     "EnvironmentAdaptiveClassifier": "shiftlab.adaptation",
     "EnvironmentAdaptiveRegressor": "shiftlab.adaptation",
+    "CounterfactuallyFairClassifier": "shiftlab.generalization",
+    "CounterfactuallyFairRegressor": "shiftlab.generalization",
     "shift_report": "shiftlab.reporting",
     "ShiftReport": "shiftlab.reporting",
 }

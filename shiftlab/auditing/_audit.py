@@ -20,7 +20,7 @@ from shiftlab.auditing._representativeness_result import Representativeness
 from shiftlab.auditing._representativeness_rows import model_consistency_test
 from shiftlab.metrics import GroupCounts, group_fairness
 
-__all__ = ["ManipulationAudit"]
+__all__ = ["ManipulationAudit", "audit_metrics"]
 
 
 class ManipulationAudit:
@@ -130,7 +130,9 @@ class ManipulationAudit:
         known = self.reference if isinstance(self.reference, GroupCounts) else None
         known = known or getattr(self.reference, "counts", None)
         representativeness = self._test(sample, counts, told, model_decisions)
-        compliance = self._comply(counts, known)
+        references = _references(counts, self.reference_group)
+        options = (self.metric, self.threshold, self.confidence_level, self.min_count)
+        compliance = _comply(counts, known, references, options)
         outlook = outlook_of(
             known,
             counts,
@@ -142,7 +144,7 @@ class ManipulationAudit:
         )
         fairness = group_fairness(
             counts,
-            reference=self._references(counts),
+            reference=references,
             confidence_level=self.confidence_level,
             min_count=self.min_count,
         )
@@ -159,28 +161,6 @@ class ManipulationAudit:
             n_sample=int(counts.n.sum()),
             n_reference=_n_rows(self.reference),
         )
-
-    def _comply(self, counts: GroupCounts, known: GroupCounts | None) -> list[Compliance]:
-        return [
-            compliance_of(
-                counts.margin(name),
-                None if known is None else known.margin(name),
-                metric=self.metric,
-                threshold=self.threshold,
-                reference_group=self._references(counts)[name],
-                confidence_level=self.confidence_level,
-                min_count=self.min_count,
-            )
-            for name in counts.names
-        ]
-
-    def _references(self, counts: GroupCounts) -> dict[str, Any]:
-        group = self.reference_group
-        if not isinstance(group, Mapping):
-            group = dict.fromkeys(counts.names, group)
-        return {
-            name: "highest" if group.get(name) is None else group[name] for name in counts.names
-        }
 
     def _test(
         self, sample: Any, counts: GroupCounts, told: Any, model_decisions: Any
@@ -200,6 +180,105 @@ class ManipulationAudit:
         if model_decisions is None:
             return found
         return found.with_proof(model_consistency_test(told, model_decisions))
+
+
+def audit_metrics(
+    counts: GroupCounts,
+    *,
+    metric: str = "disparate_impact",
+    threshold: float = 0.8,
+    reference_group: Any = None,
+    confidence_level: float = 0.95,
+    min_count: int = 10,
+) -> AuditRecord:
+    """Judge compliance where there is no reference: metrics with intervals, nothing tested.
+
+    Parameters
+    ----------
+    counts : GroupCounts
+        Decisions by group.
+    metric : str, default "disparate_impact"
+        What is judged, see `ManipulationAudit`.
+    threshold : float, default 0.8
+        Least value of the metric that complies.
+    reference_group : object or mapping, optional
+        Group that the others are compared with; by default the one with the highest rate.
+    confidence_level : float, default 0.95
+        Coverage of the intervals.
+    min_count : int, default 10
+        Groups with fewer rows are not shown and make compliance inconclusive.
+
+    Returns
+    -------
+    AuditRecord
+        Its integrity is "untested".
+
+    Raises
+    ------
+    InputError
+        If an option is unknown or the metric needs outcomes that are absent.
+
+    Examples
+    --------
+    >>> from shiftlab.auditing import audit_metrics
+    >>> from shiftlab.metrics import GroupCounts
+    >>> table = {"sex": ["f", "m"], "n": [1638, 3362], "selected": [160, 1095]}
+    >>> audit_metrics(GroupCounts.from_frame(table, "sex"))
+    AuditRecord: compliance fail, integrity untested (5000 rows)
+      sex: disparate_impact = 0.2999 [0.2566, 0.3498]: fail
+    """
+    check_option(metric, tuple(METRICS), "metric")
+    references = _references(counts, reference_group)
+    compliance = _comply(
+        counts, None, references, (metric, float(threshold), confidence_level, min_count)
+    )
+    fairness = group_fairness(
+        counts, reference=references, confidence_level=confidence_level, min_count=min_count
+    )
+    return AuditRecord(
+        compliance=_worst([part.verdict for part in compliance]),
+        integrity="untested",
+        metric=metric,
+        threshold=float(threshold),
+        by_feature=tuple(compliance),
+        representativeness=None,
+        fairness=fairness,
+        outlook=(),
+        limits=(
+            "Nothing was compared with a reference: whether these rows represent anything else is "
+            "not known.",
+        ),
+        n_sample=int(counts.n.sum()),
+        n_reference=0,
+    )
+
+
+def _comply(
+    counts: GroupCounts,
+    known: GroupCounts | None,
+    references: dict[str, Any],
+    options: tuple[str, float, float, int],
+) -> list[Compliance]:
+    metric, threshold, confidence_level, min_count = options
+    return [
+        compliance_of(
+            counts.margin(name),
+            None if known is None else known.margin(name),
+            metric=metric,
+            threshold=threshold,
+            reference_group=references[name],
+            confidence_level=confidence_level,
+            min_count=min_count,
+        )
+        for name in counts.names
+    ]
+
+
+def _references(counts: GroupCounts, group: Any) -> dict[str, Any]:
+    """Name the reference group of each feature."""
+    if not isinstance(group, Mapping):
+        group = dict.fromkeys(counts.names, group)
+    return {name: "highest" if group.get(name) is None else group[name] for name in counts.names}
 
 
 def _worst(verdicts: Sequence[str]) -> str:

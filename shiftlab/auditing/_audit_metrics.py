@@ -98,10 +98,12 @@ def compliance_of(
     """Judge one feature."""
     absent = [] if known is None else _absent(counts, known)
     small = [label for label, n in zip(counts.labels, counts.n, strict=True) if 0 < n < min_count]
-    found = metric_of(counts, metric, reference_group, confidence_level)
+    # A value that rests on a small group would give its counts away.
+    options = (metric, reference_group, confidence_level)
+    found = metric_of(counts.keep(counts.n >= min_count), *options)
     truth = None
     if known is not None:
-        truth = metric_of(known, metric, reference_group, confidence_level).value
+        truth = metric_of(known.keep(known.n >= min_count), *options).value
     if absent:
         verdict, reason = "inconclusive", f"no rows of group {join_names(absent)}"
     elif small:

@@ -24,16 +24,16 @@ class AuditRecord(Result):
     ----------
     compliance : {"pass", "fail", "inconclusive"}
         Whether the sample meets the threshold: the worst verdict over the sensitive features.
-    integrity : {"clean", "suspect", "mismatch"}
+    integrity : {"clean", "suspect", "mismatch", "untested"}
         "mismatch" if a test without false alarms found an exception, "suspect" if a test with a
-        level rejects, "clean" otherwise.
+        level rejects, "clean" otherwise; "untested" without a reference.
     metric : str
         What was claimed.
     threshold : float
         Least value that complies.
     by_feature : tuple
         For each sensitive feature: verdict, reason, value with interval, value in the reference.
-    representativeness : Representativeness
+    representativeness : Representativeness or None
         The tests.
     fairness : GroupFairness
         Rates and disparities of the sample.
@@ -42,7 +42,7 @@ class AuditRecord(Result):
     limits : tuple of str
         What the audit cannot tell.
     n_sample, n_reference : int
-        Rows.
+        Rows; the reference has 0 where there is none.
     """
 
     compliance: str
@@ -50,7 +50,7 @@ class AuditRecord(Result):
     metric: str
     threshold: float
     by_feature: tuple[Compliance, ...]
-    representativeness: Representativeness
+    representativeness: Representativeness | None
     fairness: GroupFairness
     outlook: tuple[FeatureOutlook, ...]
     limits: tuple[str, ...]
@@ -58,9 +58,10 @@ class AuditRecord(Result):
     n_reference: int
 
     def __repr__(self) -> str:
+        against = f" against {self.n_reference}" if self.n_reference else ""
         lines = [
             f"AuditRecord: compliance {self.compliance}, integrity {self.integrity} "
-            f"({self.n_sample} rows against {self.n_reference})"
+            f"({self.n_sample} rows{against})"
         ]
         for part in self.by_feature[:6]:
             truth = (
@@ -70,16 +71,17 @@ class AuditRecord(Result):
                 f"  {part.feature}: {self.metric} = {part.value:.4g} [{part.low:.4g}, "
                 f"{part.high:.4g}]{truth}: {part.verdict}"
             )
-        for test in self.representativeness.tests[:12]:
+        found = self.representativeness
+        for test in found.tests[:12] if found else ():
+            word = "REJECTS" if found and found.rejects(test) else "passes"
             value = test.pvalue if test.adjusted is None else test.adjusted
-            bad = (test.proof and test.statistic > 0) or (
-                not test.proof and value <= self.representativeness.alpha
-            )
-            lines.append(f"  {test.name}: {'REJECTS' if bad else 'passes'} (p = {value:.3g})")
+            lines.append(f"  {test.name}: {word} (p = {value:.3g})")
         return "\n".join(lines)
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return one line per test."""
+        """Return one line per test; one per metric where nothing was tested."""
+        if self.representativeness is None:
+            return self.fairness.to_frame()
         return self.representativeness.to_frame()
 
     def to_dict(self) -> dict[str, Any]:
@@ -89,7 +91,7 @@ class AuditRecord(Result):
             "metric": self.metric,
             "threshold": self.threshold,
             "by_feature": to_plain(self.by_feature),
-            "representativeness": self.representativeness.to_dict(),
+            "representativeness": to_plain(self.representativeness),
             "fairness": self.fairness.to_dict(),
             "outlook": to_plain(self.outlook),
             "limits": list(self.limits),
@@ -98,7 +100,7 @@ class AuditRecord(Result):
         }
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw the p-value of each test.
+        """Draw the p-value of each test; the rates of the groups where nothing was tested.
 
         Parameters
         ----------
@@ -109,4 +111,6 @@ class AuditRecord(Result):
         -------
         matplotlib Axes
         """
+        if self.representativeness is None:
+            return self.fairness.plot(ax)
         return self.representativeness.plot(ax)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from shiftlab._core.frames import Column
-from shiftlab.auditing._row_hashes import label_number
+from shiftlab.auditing._row_hashes import label_number, single_precision
 
 __all__ = ["ValueCounts"]
 
@@ -13,8 +13,9 @@ __all__ = ["ValueCounts"]
 class ValueCounts:
     """Numbers in sorted order and labels, each with its count; missing cells are a label.
 
-    A column may be read as numbers in one file and as labels in another (0/1 and False/True): a
-    label that is a number counts as that number.
+    Numbers that are not whole are rounded to single precision. A column may be read as numbers in
+    one file and as labels in another (0/1 and False/True): a label that is a number counts as that
+    number.
     """
 
     def __init__(self) -> None:
@@ -35,6 +36,7 @@ class ValueCounts:
         numbers = np.array([label_number(label) for label in column.categories])
         is_number = (counts > 0) & ~np.isnan(numbers)
         if is_number.any():
+            numbers = single_precision(numbers)
             self._parts.append(_collapse(numbers[is_number], counts[is_number]))
         for label, number, count in zip(column.categories, numbers, counts, strict=True):
             if count and number != number:
@@ -52,10 +54,11 @@ class ValueCounts:
 
 
 def _distinct(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sort and count; single precision sorts faster, where nothing is lost by it."""
-    single = values.astype(np.float32)
+    """Sort and count, in single precision where nothing is lost by it: that sorts faster."""
+    rounded = single_precision(values)
+    single = rounded.astype(np.float32)
     found, counts = np.unique(
-        single if np.array_equal(single, values) else values, return_counts=True
+        single if np.array_equal(single, rounded) else rounded, return_counts=True
     )
     return found.astype(np.float64), counts.astype(np.int64)
 

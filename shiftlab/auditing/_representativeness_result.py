@@ -121,6 +121,22 @@ class Representativeness(Result):
                 return test
         raise KeyError(name)
 
+    def rejects(self, test: RepresentativenessTest) -> bool:
+        """Tell whether one of the tests rejects.
+
+        Parameters
+        ----------
+        test : RepresentativenessTest
+            One of `tests`.
+
+        Returns
+        -------
+        bool
+        """
+        if test.proof:
+            return test.statistic > 0
+        return test.adjusted is not None and test.adjusted <= self.alpha
+
     def with_proof(self, test: RepresentativenessTest) -> "Representativeness":
         """Return the family with a further test that has no false alarms.
 

@@ -14,7 +14,7 @@ import numpy as np
 from shiftlab._core.columns import as_float
 from shiftlab._core.frames import Column, Table
 
-__all__ = ["hash_rows", "label_number"]
+__all__ = ["hash_rows", "label_number", "single_precision"]
 
 _MISSING = np.uint64(0x9E3779B97F4A7C15)
 
@@ -49,13 +49,16 @@ def _column_bits(column: Column) -> np.ndarray:
     return lookup[column.values]
 
 
-def _number_bits(values: np.ndarray) -> np.ndarray:
-    whole = values == np.floor(values)
+def single_precision(values: np.ndarray) -> np.ndarray:
+    """Round numbers that are not whole to float32, so that formats do not tell equal ones apart."""
     with np.errstate(over="ignore"):
         single = values.astype(np.float32).astype(np.float64)
     # Adding 0 turns -0 into 0.
-    bits = (np.where(whole | ~np.isfinite(single), values, single) + 0.0).view(np.uint64)
-    return np.where(np.isnan(values), _MISSING, bits)
+    return np.where((values == np.floor(values)) | ~np.isfinite(single), values, single) + 0.0
+
+
+def _number_bits(values: np.ndarray) -> np.ndarray:
+    return np.where(np.isnan(values), _MISSING, single_precision(values).view(np.uint64))
 
 
 def _text_bits(text: str) -> np.uint64:

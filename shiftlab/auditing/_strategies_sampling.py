@@ -150,8 +150,8 @@ def optimal_counts(source: Source, target: float, n_samples: int) -> Draw:
     best = _descend(counts, source.counts, population, target)
     if best is None:
         raise InputError(
-            f"No sample of {n_samples} distinct rows reaches a ratio of {target:g}. Take fewer "
-            "rows or a lower target."
+            f"n_samples: no sample of {n_samples} distinct rows reaches a ratio of {target:g}. "
+            "Take fewer rows or a lower target."
         )
     kl = float(rel_entr(best / n_samples, population).sum())
     return Draw(best / n_samples, kl, "KL (nats)", counts=best)

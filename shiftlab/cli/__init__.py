@@ -13,13 +13,13 @@ from io import TextIOWrapper
 from typing import TextIO
 
 from shiftlab import __version__
-from shiftlab.cli import _adapt, _report, _study
+from shiftlab.cli import _adapt, _audit, _discover, _explain, _generalize, _report, _study
 from shiftlab.exceptions import ShiftlabError
 
 __all__ = ["EXIT_INPUT", "EXIT_INTERNAL", "EXIT_INTERRUPTED", "VERBS", "main"]
 
 EXIT_INPUT, EXIT_INTERNAL, EXIT_INTERRUPTED = 2, 70, 130
-VERBS = (_report, _study, _adapt)
+VERBS = (_report, _adapt, _audit, _discover, _explain, _generalize, _study)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from shiftlab.reporting import ShiftReport
 
-__all__ = ["add_parser"]
+__all__ = ["add_parser", "make_folder", "split_columns"]
 
 #: More workers than this cost memory and start-up time and gain little.
 MAX_JOBS = 4
@@ -119,13 +119,13 @@ def run(options: argparse.Namespace) -> None:
 
     frame, source = _example(options) if options.example else _read(options)
     names = [str(name) for name in frame.columns]
-    _make_folder(options.out)
+    make_folder(options.out)
     report = shift_report(
         frame,
-        _columns(options.environment, names),
+        split_columns(options.environment, names),
         outcome=options.outcome,
         decision=options.decision,
-        sensitive_features=_columns(options.sensitive, names) or None,
+        sensitive_features=split_columns(options.sensitive, names) or None,
         reference=options.reference,
         source=Source(command=options.command, **source),
         **_settings(options, names),
@@ -134,12 +134,12 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _settings(options: argparse.Namespace, names: list[str]) -> dict[str, Any]:
-    kinds = dict.fromkeys(_columns(options.numeric, names), "numeric")
-    kinds |= dict.fromkeys(_columns(options.categorical, names), "categorical")
+    kinds = dict.fromkeys(split_columns(options.numeric, names), "numeric")
+    kinds |= dict.fromkeys(split_columns(options.categorical, names), "categorical")
     return {
         "pos_label": options.pos_label,
         "outcome_pos_label": options.outcome_pos_label,
-        "exclude": _columns(options.exclude, names),
+        "exclude": split_columns(options.exclude, names),
         "kinds": kinds,
         "correction": options.correction,
         "alpha": options.alpha,
@@ -177,7 +177,7 @@ def _read(options: argparse.Namespace) -> "tuple[pd.DataFrame, dict[str, str]]":
         )
     frame = read_table(options.table, missing=options.missing, encoding=options.encoding)
     if options.label_missing is not None:
-        for name in _columns([*options.environment, *options.sensitive], list(frame.columns)):
+        for name in split_columns([*options.environment, *options.sensitive], list(frame.columns)):
             if name in frame:
                 column = frame[name].astype(object)
                 frame[name] = column.where(column.notna(), options.label_missing)
@@ -203,7 +203,7 @@ def _example(options: argparse.Namespace) -> "tuple[pd.DataFrame, dict[str, str]
     return frame, {"name": "lending (simulated example)"}
 
 
-def _columns(words: list[str], names: list[str]) -> list[str]:
+def split_columns(words: list[str], names: list[str]) -> list[str]:
     """Split words at commas, unless a word with commas is itself the name of a column."""
     chosen: list[str] = []
     for word in words:
@@ -221,7 +221,7 @@ def _reference_groups(words: list[str]) -> dict[str, str]:
     return {name.strip(): group.strip() for name, group in pairs}
 
 
-def _make_folder(out: str) -> None:
+def make_folder(out: str) -> None:
     """Make the folder and see that it can be written to, before the long work."""
     from pathlib import Path
 

@@ -118,7 +118,7 @@ def _status(options: argparse.Namespace) -> int:
     from shiftlab.explanation import study_from_config
 
     folder = Path(options.config).parent
-    study = study_from_config(_read(options.config), base=folder, on_change="keep").study
+    study = study_from_config(_read(options.config), base=folder).study
     plan = study.plan(n_pilot=options.pilot)
     for name in ("n_cells", "n_done", "n_failed", "n_pending", "n_fits", "n_explanations"):
         print(f"{name[2:]:>13}: {int(plan[name].sum()):,}")
@@ -134,7 +134,7 @@ def _report(options: argparse.Namespace) -> int:
     from shiftlab.reporting import Source, study_report
 
     config = Path(options.config)
-    configured = study_from_config(_read(options.config), base=config.parent, on_change="keep")
+    configured = study_from_config(_read(options.config), base=config.parent)
     if configured.run_options:  # further replicates of an adaptive study; nothing is run
         result = configured.study.run(max_cells=0, **configured.run_options)
     else:

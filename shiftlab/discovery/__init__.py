@@ -3,6 +3,7 @@
 `CDNOD` finds the graph, the changing variables, directions and driving forces.
 """
 
+from shiftlab.discovery._bootstrap import BootstrapDiscovery, BootstrapSupport, EdgeSupport
 from shiftlab.discovery._cdnod import CDNOD
 from shiftlab.discovery._driving_force import DrivingForce
 from shiftlab.discovery._pair import IndependentChanges, driving_force, independent_changes
@@ -10,9 +11,12 @@ from shiftlab.discovery._result import DiscoveryResult, EdgeReason
 
 __all__ = [
     "CDNOD",
+    "BootstrapDiscovery",
+    "BootstrapSupport",
     "DiscoveryResult",
     "DrivingForce",
     "EdgeReason",
+    "EdgeSupport",
     "IndependentChanges",
     "driving_force",
     "independent_changes",

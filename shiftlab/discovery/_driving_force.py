@@ -8,7 +8,7 @@ import numpy as np
 
 from shiftlab._core.names import plot_text
 from shiftlab._core.results import Result
-from shiftlab.discovery._modules import Mechanisms
+from shiftlab.discovery._modules import Group, Mechanisms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -131,18 +131,19 @@ def _as_dates(points: Sequence[Any]) -> Any:
 
 
 def find_driving_force(
-    mechanisms: Mechanisms, variable: int, parents: Sequence[int], n_components: int
+    mechanisms: Mechanisms, variable: int, parents: Group, n_components: int
 ) -> tuple[np.ndarray, np.ndarray, tuple[float, ...]]:
     """Return components, standard errors and explained shares of a mechanism's path.
 
-    The Gaussian kernel of the distances between mechanisms at two points, with the median distance
-    as width, goes through kernel principal components (Huang et al. 2020, algorithm 3).
+    The Gaussian kernel of the distances between mechanisms goes through kernel principal
+    components (Huang et al. 2020, algorithm 3). Its squared width is twice the median squared
+    distance: a narrower one bends a straight path into an arch.
     """
-    path = mechanisms.path(variable, parents)
+    path = mechanisms.path((variable,), parents)
     components, shares = _kernel_components(path, n_components)
     moved = [
         _aligned(_kernel_components(part, n_components)[0], components)
-        for part in mechanisms.without_each_part(variable, parents, PARTS)
+        for part in mechanisms.without_each_part((variable,), parents, PARTS)
     ]
     spread = np.stack(moved) - np.mean(moved, axis=0)
     error = np.sqrt((PARTS - 1) / PARTS * (spread**2).sum(axis=0))
@@ -154,7 +155,7 @@ def _kernel_components(path: np.ndarray, count: int) -> tuple[np.ndarray, tuple[
     square = np.diag(product)
     distance = np.maximum(square[:, None] + square - 2 * product, 0.0)
     width = np.median(distance[np.triu_indices(len(distance), 1)])
-    gram = np.exp(-distance / (2 * width)) if width > 0 else np.ones_like(distance)
+    gram = np.exp(-distance / (4 * width)) if width > 0 else np.ones_like(distance)
     gram = gram - gram.mean(axis=0) - gram.mean(axis=1)[:, None] + gram.mean()
     size, vectors = np.linalg.eigh(gram)
     size, vectors = np.maximum(size[::-1], 0.0), vectors[:, ::-1]

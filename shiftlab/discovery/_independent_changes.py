@@ -1,21 +1,22 @@
 """Directions from independent changes: in the causal direction mechanisms move independently.
 
 For a component of undirected edges between changing variables every member of its class is scored
-as a whole: the mechanisms P(V | parents) of all its variables should be pairwise independent over
-environments. Dependence is the bias-corrected distance correlation of the paths of two mechanisms.
+as a whole: for each variable the paths of P(V | parents) and of P(parents) over environments should
+be independent. Dependence is the bias-corrected squared distance correlation of the two paths; the
+score of a graph is its sum.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, islice
 
 import numpy as np
 
-from shiftlab.discovery._modules import Mechanisms
+from shiftlab.discovery._modules import Group, Mechanisms
 from shiftlab.graphs._marks import directed, set_directed, undirected
 from shiftlab.graphs._meek import apply_meek
 
-__all__ = ["Choice", "Dependence", "EdgeScore", "MechanismDependence", "choose_directions"]
+__all__ = ["Choice", "EdgeScore", "MechanismDependence", "choose_directions"]
 
 #: Fewer environments cannot show that two mechanisms move independently.
 FEWEST_POINTS = 5
@@ -23,27 +24,9 @@ FEWEST_POINTS = 5
 MOST_GRAPHS = 2_000
 N_PERMUTATIONS = 999
 
-Parents = tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Dependence:
-    """How two mechanisms move together.
-
-    Attributes
-    ----------
-    correlation : float
-        Bias-corrected squared distance correlation of their paths.
-    score : float
-        The same in standard deviations of independent paths.
-    """
-
-    correlation: float
-    score: float
-
 
 class MechanismDependence:
-    """Dependence between mechanisms, each pair computed once.
+    """Dependence between P(V | parents) and P(parents) over environments, each computed once.
 
     Parameters
     ----------
@@ -53,55 +36,55 @@ class MechanismDependence:
 
     def __init__(self, mechanisms: Mechanisms) -> None:
         self._mechanisms = mechanisms
-        self._centred: dict[tuple[int, Parents], np.ndarray] = {}
-        self._known: dict[frozenset[tuple[int, Parents]], Dependence] = {}
+        self._centred: dict[tuple[Group, Group], np.ndarray] = {}
+        self._known: dict[tuple[int, Group], float] = {}
 
     @property
     def n_points(self) -> int:
         """Number of environments or grid times."""
         return self._mechanisms.cells.n_points
 
-    def __call__(self, a: int, parents_a: Parents, b: int, parents_b: Parents) -> Dependence:
-        """Return the dependence of P(a | parents_a) and P(b | parents_b)."""
-        keys = frozenset([(a, parents_a), (b, parents_b)])
-        if keys not in self._known:
-            left, right = self._matrix(a, parents_a), self._matrix(b, parents_b)
-            scale = np.sqrt((left**2).sum() * (right**2).sum())
-            correlation = float((left * right).sum() / scale) if scale > 0 else 0.0
-            self._known[keys] = Dependence(correlation, self._standardised(left, right, scale))
-        return self._known[keys]
+    @property
+    def is_time(self) -> bool:
+        """Whether the paths lie along time."""
+        return self._mechanisms.cells.is_time
 
-    def pvalue(self, a: int, parents_a: Parents, b: int, parents_b: Parents) -> float:
-        """Test that the two mechanisms move independently, by permutation of environments.
+    def correlation(self, variable: int, parents: Group) -> float:
+        """Return the squared distance correlation, without bias: about 0 if independent."""
+        key = (variable, parents)
+        if key not in self._known:
+            left, right, scale = self._pair(variable, parents)
+            self._known[key] = float((left * right).sum() / scale)
+        return self._known[key]
+
+    def deviation(self, variable: int, parents: Group) -> float:
+        """Return the standard deviation of that correlation for independent paths."""
+        if not self.is_time:
+            return float(np.sqrt(2.0 / (self.n_points * (self.n_points - 3))))
+        left, right, scale = self._pair(variable, parents)
+        return float(_shifted_products(left, right).std() / scale)
+
+    def pvalue(self, variable: int, parents: Group) -> float:
+        """Test that the two move independently, by permutation of environments.
 
         Along time the shifts and reversals of one path take the place of permutations, which
         would break its smoothness.
         """
-        left, right = self._matrix(a, parents_a), self._matrix(b, parents_b)
+        left, right, _ = self._pair(variable, parents)
         observed = (left * right).sum()
-        null = self._null(left, right)
+        null = _shifted_products(left, right) if self.is_time else _permuted_products(left, right)
         return float((1 + (null >= observed - 1e-12 * abs(observed)).sum()) / (1 + len(null)))
 
-    def _matrix(self, variable: int, parents: Parents) -> np.ndarray:
-        key = (variable, parents)
+    def _pair(self, variable: int, parents: Group) -> tuple[np.ndarray, np.ndarray, float]:
+        left, right = self._matrix((variable,), parents), self._matrix(parents, ())
+        scale = float(np.sqrt((left**2).sum() * (right**2).sum()))
+        return left, right, max(scale, 1e-300)
+
+    def _matrix(self, variables: Group, parents: Group) -> np.ndarray:
+        key = (variables, parents)
         if key not in self._centred:
-            path = self._mechanisms.path(variable, parents)
-            self._centred[key] = _centred_distances(path)
+            self._centred[key] = _centred_distances(self._mechanisms.path(variables, parents))
         return self._centred[key]
-
-    def _standardised(self, left: np.ndarray, right: np.ndarray, scale: float) -> float:
-        if scale == 0:
-            return 0.0
-        observed = float((left * right).sum())
-        if not self._mechanisms.cells.is_time:
-            count = self.n_points
-            return observed / scale / float(np.sqrt(2.0 / (count * (count - 3))))
-        null = self._null(left, right)
-        return float((observed - null.mean()) / max(null.std(), 1e-300))
-
-    def _null(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        orders = _orders(self.n_points, self._mechanisms.cells.is_time)
-        return np.array([(left * right[np.ix_(order, order)]).sum() for order in orders])
 
 
 def _centred_distances(path: np.ndarray) -> np.ndarray:
@@ -117,16 +100,21 @@ def _centred_distances(path: np.ndarray) -> np.ndarray:
     return np.asarray(centred)
 
 
-def _orders(count: int, is_time: bool) -> Iterator[np.ndarray]:
-    base = np.arange(count)
-    if is_time:
-        for shift in range(count // 10, count - count // 10):
-            yield np.roll(base, shift)
-            yield np.roll(base, shift)[::-1]
-        return
+def _permuted_products(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     generator = np.random.default_rng(0)
-    for _ in range(N_PERMUTATIONS):
-        yield generator.permutation(count)
+    orders = (generator.permutation(len(left)) for _ in range(N_PERMUTATIONS))
+    return np.array([(left * right[np.ix_(order, order)]).sum() for order in orders])
+
+
+def _shifted_products(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return the products for all shifts of one path but the shortest, forwards and backwards."""
+    count = len(left)
+    spectrum = np.conj(np.fft.fft2(left))
+    products = [
+        np.diag(np.fft.ifft2(spectrum * np.fft.fft2(turned)).real)
+        for turned in (right, right[::-1, ::-1])
+    ]
+    return np.concatenate([p[count // 10 : count - count // 10] for p in products])
 
 
 @dataclass(frozen=True)
@@ -138,15 +126,12 @@ class EdgeScore:
     cause, effect : int
         The better direction.
     margin : float
-        How much better it is, in standard deviations of independent paths.
-    dependence : float
-        Score of the best graph with this direction.
+        How much better it is, in standard deviations of the correlation of independent paths.
     """
 
     cause: int
     effect: int
     margin: float
-    dependence: float
 
 
 @dataclass(frozen=True)
@@ -160,15 +145,15 @@ class Choice:
     parents : dict of int to tuple of int
         Of the best graph.
     pvalue : float
-        Smallest p-value of independence between two mechanisms of the best graph, times the number
-        of pairs: small if no direction makes the mechanisms move independently.
+        Smallest p-value of independence in the best graph, times the number of tests: small if no
+        direction makes the mechanisms move independently.
     n_graphs : int
         Graphs that were scored.
     """
 
     nodes: tuple[int, ...]
     edges: tuple[EdgeScore, ...]
-    parents: dict[int, Parents]
+    parents: dict[int, Group]
     pvalue: float
     n_graphs: int
 
@@ -198,41 +183,40 @@ def choose_directions(
         return None
     edges = [(i, j) for i, j in combinations(nodes, 2) if undirected(marks)[i, j]]
     best: dict[tuple[int, int], float] = {}
-    chosen: tuple[float, dict[int, Parents]] = (np.inf, {})
+    lowest: float = np.inf
+    final: dict[int, Group] = {}
     count = 0
-    for graph in _members(marks, edges, allowed):
+    for graph in islice(_members(marks, edges, allowed), MOST_GRAPHS):
         count += 1
         arrows = directed(graph)
         parents = {v: _parents(arrows, v, len(allowed)) for v in nodes}
-        score = sum(
-            dependence(a, parents[a], b, parents[b]).score for a, b in combinations(nodes, 2)
-        )
-        if score < chosen[0]:
-            chosen = (score, parents)
+        score = sum(dependence.correlation(v, given) for v, given in parents.items() if given)
+        if score < lowest:
+            lowest, final = score, parents
         for i, j in edges:
             pair = (i, j) if arrows[i, j] else (j, i)
             best[pair] = min(best.get(pair, np.inf), score)
-        if count >= MOST_GRAPHS:
-            break
-    if not count:
+    tested = [(v, given) for v, given in final.items() if given]
+    if not tested:
         return None
-    scores = [_edge_score(edge, best) for edge in edges]
-    final = chosen[1]
-    pvalues = [dependence.pvalue(a, final[a], b, final[b]) for a, b in combinations(nodes, 2)]
-    pvalue = min(1.0, min(pvalues) * len(pvalues))
+    unit = float(np.sqrt(np.mean([dependence.deviation(*item) ** 2 for item in tested])))
+    scores = [_edge_score(edge, best, unit) for edge in edges]
+    pvalue = min(1.0, len(tested) * min(dependence.pvalue(*item) for item in tested))
     return Choice(tuple(nodes), tuple(scores), final, pvalue, count)
 
 
-def _parents(arrows: np.ndarray, node: int, n_nodes: int) -> Parents:
+def _parents(arrows: np.ndarray, node: int, n_nodes: int) -> Group:
     """Return the parents of a node; the environment, the last node, is none of them."""
     return tuple(int(p) for p in np.flatnonzero(arrows[: n_nodes - 1, node]))
 
 
-def _edge_score(edge: tuple[int, int], best: dict[tuple[int, int], float]) -> EdgeScore:
+def _edge_score(
+    edge: tuple[int, int], best: dict[tuple[int, int], float], unit: float
+) -> EdgeScore:
     forward, backward = best.get(edge, np.inf), best.get(edge[::-1], np.inf)
     pair = edge if forward <= backward else edge[::-1]
-    margin = abs(forward - backward) if np.isfinite(forward + backward) else np.inf
-    return EdgeScore(*pair, float(margin), float(min(forward, backward)))
+    difference = abs(forward - backward) if np.isfinite(forward + backward) else np.inf
+    return EdgeScore(*pair, float(difference / max(unit, 1e-300)))
 
 
 def _members(

@@ -6,6 +6,7 @@ so that the cost is that of one pass over the rows.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -13,18 +14,22 @@ from shiftlab._core.columns import Column
 from shiftlab.discovery._surrogate import Surrogate
 from shiftlab.kernels import Gaussian, low_rank_factor, robust_scale
 
-__all__ = ["Cells", "Mechanisms", "make_cells"]
+__all__ = ["Cells", "Group", "Mechanisms", "make_cells"]
 
 #: Width of the kernels on a variable of scale 1, and on time of length 1.
 WIDTH, TIME_WIDTH = 0.5, 0.08
 LANDMARKS, JOINT_LANDMARKS, TIME_KNOTS, GRID = 20, 60, 25, 80
 #: Stretches of time within which a mechanism counts as constant.
-MOST_CELLS = 400
+MOST_CELLS = 200
 #: More environments than this say nothing more about dependence, and their pairs cost.
 MOST_ENVIRONMENTS = 400
 #: Features with a smaller share of the leading variance are left out.
 SMALLEST = 1e-4
 RIDGE = 1.0
+
+
+#: Positions of variables that are taken together, in ascending order.
+Group: TypeAlias = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,26 +104,24 @@ class Mechanisms:
         self._variables = variables
         self._n_rows = len(surrogate.column.values)
         self.cells = make_cells(surrogate)
-        self._features: dict[tuple[int, ...], np.ndarray] = {}
-        self._paths: dict[tuple[int, tuple[int, ...]], np.ndarray] = {}
+        self._features: dict[Group, np.ndarray] = {}
+        self._paths: dict[tuple[Group, Group], np.ndarray] = {}
 
-    def path(self, variable: int, parents: Sequence[int] = ()) -> np.ndarray:
+    def path(self, variables: Group, parents: Group = ()) -> np.ndarray:
         """Return the mechanism at each environment or grid time, shape (n_points, n_features).
 
-        Without parents: the mean of the features of the variable. With parents: the regression of
-        these features on those of the parents, weighted by the pooled second moments of the
+        Without parents: the mean of the joint features of the variables. With parents: their
+        regression on the features of the parents, weighted by the pooled second moments of the
         parents, so that only the conditional moves.
         """
-        key = (variable, tuple(sorted(parents)))
+        key = (variables, parents)
         if key not in self._paths:
             self._paths[key] = self._solve(*self._moments(*key, parts=1))
         return self._paths[key]
 
-    def without_each_part(
-        self, variable: int, parents: Sequence[int], parts: int
-    ) -> list[np.ndarray]:
+    def without_each_part(self, variables: Group, parents: Group, parts: int) -> list[np.ndarray]:
         """Return the mechanism computed without each part of the rows in turn."""
-        moments = self._moments(variable, tuple(sorted(parents)), parts=parts)
+        moments = self._moments(variables, parents, parts=parts)
         n_cells = len(self.cells.basis)
         by_part = [m.reshape(n_cells, parts, *m.shape[1:]) for m in moments]
         return [
@@ -126,17 +129,17 @@ class Mechanisms:
         ]
 
     def _moments(
-        self, variable: int, parents: tuple[int, ...], parts: int
+        self, variables: Group, parents: Group, parts: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return counts, second moments of the parents and cross moments.
 
         One entry per cell and part of the rows, the parts of a cell beside each other.
         """
-        y, x = self._feature((variable,)), self._regressors(parents)
+        y, x = self._feature(variables), self._regressors(parents)
         # Rows are sorted by content: taking every so many spreads each part over all values.
         groups = self.cells.codes * parts + np.arange(len(y)) % parts
         order = np.argsort(groups, kind="stable")
-        missing = self._missing((variable, *parents))
+        missing = self._missing((*variables, *parents))
         order = order[~missing[order]] if missing.any() else order
         n_groups = len(self.cells.basis) * parts
         counts = np.bincount(groups[order], minlength=n_groups)
@@ -171,16 +174,16 @@ class Mechanisms:
         weight = pooled_square / max(counts.sum(), 1.0)
         return np.asarray((weight @ moves).reshape(len(moves), -1))
 
-    def _regressors(self, parents: tuple[int, ...]) -> np.ndarray:
+    def _regressors(self, parents: Group) -> np.ndarray:
         ones = np.ones((self._n_rows, 1))
         return np.hstack([ones, self._feature(parents)]) if parents else ones
 
-    def _missing(self, variables: tuple[int, ...]) -> np.ndarray:
+    def _missing(self, variables: Group) -> np.ndarray:
         return np.logical_or.reduce(
             [column.missing for v in variables for column in self._variables[v]]
         )
 
-    def _feature(self, variables: tuple[int, ...]) -> np.ndarray:
+    def _feature(self, variables: Group) -> np.ndarray:
         """Return features whose inner products are the kernel, without the negligible ones."""
         if variables not in self._features:
             columns = [column for v in variables for column in self._variables[v]]

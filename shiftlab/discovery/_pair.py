@@ -17,6 +17,8 @@ from shiftlab.exceptions import DegenerateDataError, InputError
 
 __all__ = ["IndependentChanges", "driving_force", "independent_changes"]
 
+PVALUE_METHODS = {True: "shifts and reversals of time", False: "permutation of environments"}
+
 
 @dataclass(frozen=True)
 class IndependentChanges(Result):
@@ -111,21 +113,23 @@ def independent_changes(
             f"environment: {dependence.n_points} environments cannot show whether mechanisms "
             f"change independently; at least {FEWEST_POINTS} are needed."
         )
-    both = [dependence(0, (), 1, (0,)), dependence(1, (), 0, (1,))]
-    values = [dependence.pvalue(0, (), 1, (0,)), dependence.pvalue(1, (), 0, (1,))]
-    better = int(both[1].score < both[0].score)
-    difference = abs(both[1].score - both[0].score)
-    is_time = mechanisms.cells.is_time
+    directions = ((1, (0,)), (0, (1,)))
+    found = [dependence.correlation(*direction) for direction in directions]
+    values = [dependence.pvalue(*direction) for direction in directions]
+    better = int(found[1] < found[0])
+    difference = abs(found[1] - found[0]) / dependence.deviation(*directions[better])
     return IndependentChanges(
         cause=("x", "y")[better],
         effect=("y", "x")[better],
         margin=float(difference),
         decided=bool(difference >= margin),
-        correlation=both[better].correlation,
-        correlation_reversed=both[1 - better].correlation,
+        correlation=found[better],
+        correlation_reversed=found[1 - better],
         pvalue=values[better],
         pvalue_reversed=values[1 - better],
-        pvalue_method="shifts and reversals of time" if is_time else "permutation of environments",
+        pvalue_method="shifts and reversals of time"
+        if dependence.is_time
+        else "permutation of environments",
         n_points=dependence.n_points,
     )
 
@@ -174,7 +178,7 @@ def driving_force(
     >>> rng = np.random.default_rng(0)
     >>> hour = np.arange(2000.0)
     >>> x, slope = rng.normal(size=2000), np.sin(hour / 200)
-    >>> y = slope * x + 0.4 * rng.normal(size=2000)
+    >>> y = (1 + 0.6 * slope) * np.tanh(x) + 0.4 * rng.normal(size=2000)
     >>> force = driving_force(y, x, environment=hour)
     >>> truth = np.interp(force.points, hour, slope)
     >>> bool(abs(np.corrcoef(force.components[:, 0], truth)[0, 1]) > 0.95)
@@ -187,7 +191,7 @@ def driving_force(
         parts += [Table((column,), table.n_rows) for column in table]
     mechanisms = _mechanisms(parts, environment, environment_type)
     surrogate = _read(environment, parts[0].n_rows, environment_type)
-    chosen = list(range(1, len(parts)))
+    chosen = tuple(range(1, len(parts)))
     names = [table.columns[0].name for table in parts]
     return force_of(mechanisms, surrogate, (0, chosen), names, surrogate.name, count)
 

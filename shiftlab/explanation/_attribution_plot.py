@@ -43,6 +43,7 @@ def draw_parts(attribution: "DisparityAttribution", ax: Any, metric: str | None)
     ax.axhline(0, color="0.3", linewidth=0.8)
     ax.axvline(len(names) - 1.5, color="0.8", linewidth=0.8)
     ax.set_xticks(range(len(names)), [plot_text(name) for name in names])
+    ax.tick_params(axis="x", labelsize="small")
     ax.set_ylabel(f"part of the {plot_text(attribution.measure)}")
     ax.spines[["top", "right"]].set_visible(False)
     if len(groups) > 1:

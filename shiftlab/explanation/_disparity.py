@@ -15,7 +15,7 @@ from shiftlab._core.validation import Labels, check_weights
 from shiftlab.exceptions import InputError, SmallSampleWarning
 from shiftlab.explanation._disparity_tables import DisparityTables, build_tables
 from shiftlab.explanation._explanation import Explanation
-from shiftlab.explanation._fidelity import check_metrics, read_fidelity
+from shiftlab.explanation._fidelity_inputs import check_metrics, read_fidelity
 from shiftlab.explanation._fidelity_metrics import metric_info
 from shiftlab.explanation._inference import block_codes, permute, resample
 

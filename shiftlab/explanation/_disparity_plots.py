@@ -1,4 +1,4 @@
-"""Picture of an audit: fidelity by group with intervals, everybody as a line."""
+"""Pictures of audits: fidelity by group with intervals, gaps under variants."""
 
 from typing import TYPE_CHECKING
 
@@ -7,11 +7,12 @@ from shiftlab.explanation._explanation_plots import DOWN, new_axes
 from shiftlab.explanation._fidelity_metrics import METRICS, SCORES
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
     from shiftlab.explanation._disparity import ExplanationDisparity
 
-__all__ = ["plot_groups"]
+__all__ = ["plot_groups", "plot_parts", "plot_variants"]
 
 
 def plot_groups(result: "ExplanationDisparity", metric: str, ax: "Axes | None") -> "Axes":
@@ -30,4 +31,42 @@ def plot_groups(result: "ExplanationDisparity", metric: str, ax: "Axes | None") 
     ax.set_xlabel(plot_text(info.label if info else metric, 60))
     ax.set_title(f"by {plot_text(result.name)}", fontsize="medium")
     ax.legend(loc="best", frameon=False, fontsize="small")
+    return ax
+
+
+def plot_variants(table: "pd.DataFrame", metric: str, ax: "Axes | None") -> "Axes":
+    """Draw the gap of each variant with its interval, beside the gap that chance would make."""
+    lines = table[table["metric"] == metric]
+    ax = new_axes(ax, len(lines))
+    heights = range(len(lines))[::-1]
+    ax.hlines(heights, lines["low"], lines["high"], color=DOWN, linewidth=2)
+    ax.plot(lines["gap"], heights, "o", color=DOWN, label="gap with its interval")
+    null = lines["null_mean"]
+    ax.plot(null, heights, "|", color="#c0504d", markersize=12, label="without disparity")
+    labels = [
+        f"{plot_text(variant)} (overall {overall:.3f})"
+        for variant, overall in zip(lines["variant"], lines["overall"], strict=True)
+    ]
+    ax.set_yticks(heights, labels)
+    ax.set_ylim(-0.6, len(lines) - 0.4)
+    ax.set_xlim(left=0)
+    info = METRICS.get(metric) or SCORES.get(metric)
+    ax.set_xlabel(f"mean gap amongst groups: {plot_text(info.label if info else metric, 60)}")
+    ax.legend(loc="best", frameon=False, fontsize="small")
+    return ax
+
+
+def plot_parts(table: "pd.DataFrame", metric: str, ax: "Axes | None") -> "Axes":
+    """Draw total, composition and unexplained part of each comparison."""
+    lines = table[table["metric"] == metric]
+    ax = new_axes(ax, len(lines))
+    heights = range(len(lines))[::-1]
+    ax.axvline(0, color="#444444", linewidth=0.8)
+    ax.hlines(heights, lines["low"], lines["high"], color=DOWN, linewidth=2)
+    ax.plot(lines["value"], heights, "o", color=DOWN)
+    labels = [f"{plot_text(row.group)}: {row.part}" for row in lines.itertuples()]
+    ax.set_yticks(heights, labels)
+    ax.set_ylim(-0.6, len(lines) - 0.4)
+    info = METRICS.get(metric) or SCORES.get(metric)
+    ax.set_xlabel(f"difference from the reference: {plot_text(info.label if info else metric, 60)}")
     return ax

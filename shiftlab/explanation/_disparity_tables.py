@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shiftlab._core.validation import Labels
-from shiftlab.explanation._fidelity import gaps_of
+from shiftlab.explanation._fidelity import gaps_of, label_table
 from shiftlab.explanation._inference import Permuted, Spread
 
 if TYPE_CHECKING:
@@ -86,11 +86,7 @@ def build_tables(parts: DisparityTables) -> "tuple[pd.DataFrame, pd.DataFrame, p
     gaps = [line for metric in parts.spread for line in _gap_lines(parts, metric)]
     pair_table = pd.DataFrame(pairs, columns=PAIR_COLUMNS)
     pair_table["pvalue_adjusted"] = _adjusted(parts, pair_table["pvalue"].to_numpy())
-    return (
-        pd.DataFrame(groups).astype({"group": object}),
-        pair_table,
-        pd.DataFrame(gaps, columns=GAP_COLUMNS),
-    )
+    return label_table(groups), pair_table, pd.DataFrame(gaps, columns=GAP_COLUMNS)
 
 
 def _group_lines(parts: DisparityTables, metric: str) -> list[dict[str, Any]]:
@@ -133,7 +129,11 @@ def _pair_lines(parts: DisparityTables, metric: str) -> list[dict[str, Any]]:
 
 
 def _statistics(parts: DisparityTables, metric: str) -> np.ndarray:
-    """Return differences over their standard errors, shape (R, n_pairs)."""
+    """Return differences over their standard errors, shape (R, n_pairs).
+
+    Permuted labels have nothing to do with the draws of a block, so rows are what makes permuted
+    differences vary; the observed difference, in the first line, may also vary with the blocks.
+    """
     values, errors = parts.permuted.values[metric], parts.permuted.errors.get(metric)
     columns = []
     for a, b in parts.pairs:
@@ -141,7 +141,8 @@ def _statistics(parts: DisparityTables, metric: str) -> np.ndarray:
         if errors is not None:
             se = np.hypot(errors[:, a], errors[:, b])
         else:
-            se = np.full(len(difference), parts.spread[metric].pairs[a, b])
+            se = np.full(len(difference), parts.spread[metric].pairs_by_rows[a, b])
+        se[0] = parts.spread[metric].pairs[a, b]
         # Without any spread a difference is either nothing or beyond doubt.
         tiny = 1e-12 * (1 + np.abs(values[:, -1]))
         columns.append(np.where(np.abs(difference) <= tiny, 0.0, difference / np.maximum(se, tiny)))

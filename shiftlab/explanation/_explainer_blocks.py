@@ -12,7 +12,7 @@ import numpy as np
 
 from shiftlab._core.validation import check_sensitive_features, combine_labels
 
-__all__ = ["assign_blocks", "content_keys", "rows_by_block"]
+__all__ = ["assign_blocks", "block_seed", "content_keys", "rows_by_block"]
 
 _MIX1, _MIX2, _GOLDEN = (
     np.uint64(0xBF58476D1CE4E5B9),
@@ -84,3 +84,8 @@ def rows_by_block(blocks: np.ndarray, keys: np.ndarray) -> list[tuple[int, np.nd
     order = np.lexsort((keys, blocks))
     ends = np.flatnonzero(np.diff(blocks[order])) + 1
     return [(int(blocks[rows[0]]), rows) for rows in np.split(order, ends)]
+
+
+def block_seed(seed: np.random.SeedSequence, block: int) -> np.random.SeedSequence:
+    """Return the seed of a block, whichever other blocks there are."""
+    return np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, block))

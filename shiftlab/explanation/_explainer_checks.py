@@ -12,7 +12,13 @@ from shiftlab.exceptions import InputError, InputWarning, NumericalWarning
 from shiftlab.explanation._explainer_encoding import Encoding
 from shiftlab.explanation._models import N_REPEATED, ModelFunction
 
-__all__ = ["check_positive", "predict_table", "warn_about_products", "warn_if_few_effective"]
+__all__ = [
+    "check_positive",
+    "is_probability",
+    "predict_table",
+    "warn_about_products",
+    "warn_if_few_effective",
+]
 
 #: Rows per call when a whole table is predicted.
 MAX_ROWS = 20_000
@@ -26,6 +32,17 @@ def check_positive(value: Any, name: str) -> float:
     return float(value)
 
 
+class TableTags:
+    """Tags of explainers: tables may be sparse and may hold labels."""
+
+    def __sklearn_tags__(self) -> Any:
+        """Return the tags of scikit-learn."""
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.sparse = True
+        tags.input_tags.string = True
+        return tags
+
+
 def predict_table(function: ModelFunction, encoding: Encoding, matrix: np.ndarray) -> np.ndarray:
     """Predict every row, and warn if the model is not deterministic."""
     parts = [
@@ -33,6 +50,13 @@ def predict_table(function: ModelFunction, encoding: Encoding, matrix: np.ndarra
     ]
     function.check_deterministic(encoding.decode(matrix[:N_REPEATED]))
     return np.concatenate(parts)
+
+
+def is_probability(function: ModelFunction, prediction: np.ndarray) -> bool:
+    """Tell whether predictions are probabilities: the model says so, or the numbers allow it."""
+    if function.is_probability is not None:
+        return function.is_probability
+    return bool(((prediction >= 0) & (prediction <= 1)).all())
 
 
 def warn_about_products(

@@ -31,11 +31,14 @@ class Spread:
         Of the difference of two groups.
     from_all : ndarray of shape (G,)
         Of the difference of a group from everybody.
+    pairs_by_rows : ndarray of shape (G, G)
+        Of the difference of two groups, as if rows were independent.
     """
 
     by_group: np.ndarray
     pairs: np.ndarray
     from_all: np.ndarray
+    pairs_by_rows: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -87,20 +90,18 @@ def resample(
         Source of the draws.
     """
     by_rows = _variances(metrics, data, _row_weights(data, weights, n_resamples, rng))
-    if blocks is None:
-        return {m: Spread(*map(np.sqrt, by_rows[m])) for m in metrics}
-    n_blocks = int(blocks.max()) + 1
-    by_blocks = _variances(metrics, data, _block_weights(blocks, weights, n_resamples, rng))
-    correction = n_blocks / max(n_blocks - 1, 1)
-    return {
-        m: Spread(
-            *(
-                np.sqrt(np.fmax(correction * b, r))
-                for b, r in zip(by_blocks[m], by_rows[m], strict=True)
+    found = by_rows
+    if blocks is not None:
+        n_blocks = int(blocks.max()) + 1
+        by_blocks = _variances(metrics, data, _block_weights(blocks, weights, n_resamples, rng))
+        correction = n_blocks / max(n_blocks - 1, 1)
+        found = {
+            m: tuple(
+                np.fmax(correction * b, r) for b, r in zip(by_blocks[m], by_rows[m], strict=True)
             )
-        )
-        for m in metrics
-    }
+            for m in metrics
+        }
+    return {m: Spread(*map(np.sqrt, (*found[m], by_rows[m][1]))) for m in metrics}
 
 
 def _row_weights(
@@ -135,12 +136,12 @@ def _chunks(n: int, row_length: int) -> Iterator[int]:
 
 def _variances(
     metrics: Sequence[str], data: FidelityData, weightings: Iterator[np.ndarray]
-) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+) -> dict[str, tuple[np.ndarray, ...]]:
     found: dict[str, list[np.ndarray]] = {m: [] for m in metrics}
     for weights in weightings:
         for metric in metrics:
             found[metric].append(evaluate(metric, data, weights))
-    result = {}
+    result: dict[str, tuple[np.ndarray, ...]] = {}
     for metric in metrics:
         values = np.concatenate(found[metric])
         groups = values[:, :-1]

@@ -5,24 +5,29 @@ from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
-from shiftlab._core.checks import check_integer, check_option
 from shiftlab._core.parallel import parallel_map
 from shiftlab._core.progress import Progress
 from shiftlab._core.random import RandomState, as_seed_sequence
 from shiftlab.exceptions import InputError
-from shiftlab.explanation._explainer_blocks import assign_blocks, content_keys, rows_by_block
+from shiftlab.explanation._explainer_blocks import (
+    assign_blocks,
+    block_seed,
+    content_keys,
+    rows_by_block,
+)
 from shiftlab.explanation._explainer_checks import (
-    check_positive,
+    TableTags,
+    is_probability,
     predict_table,
     warn_about_products,
     warn_if_few_effective,
 )
 from shiftlab.explanation._explainer_encoding import Encoding, column_positions, learn_encoding
 from shiftlab.explanation._explanation import Explanation
-from shiftlab.explanation._lime_around import LimeSettings, explain_around
+from shiftlab.explanation._lime_around import explain_around
 from shiftlab.explanation._lime_linear import explain_linear
 from shiftlab.explanation._lime_reference import (
     Quartiles,
@@ -31,17 +36,15 @@ from shiftlab.explanation._lime_reference import (
     learn_reference,
 )
 from shiftlab.explanation._lime_regression import LocalFit
+from shiftlab.explanation._lime_settings import LimeSettings, read_settings
 from shiftlab.explanation._lime_shared import explain_shared
 from shiftlab.explanation._models import ModelFunction, as_model_function
 from shiftlab.explanation._models_linear import LinearForm, linear_form
 
 __all__ = ["LimeExplainer"]
 
-MODES = ("around", "mean", "quartile")
-REDUCTIONS = ("none", "antithetic", "whitened")
 
-
-class LimeExplainer(BaseEstimator):
+class LimeExplainer(TableTags, BaseEstimator):
     """Local linear surrogates (LIME) for all rows of a table at once.
 
     Parameters
@@ -66,6 +69,9 @@ class LimeExplainer(BaseEstimator):
         explained themselves. A function takes the table as the model gets it.
     frozen : sequence of str or int, optional
         Columns that are never perturbed; their values are 0.
+    conditional_on : str or int, optional
+        A column whose categories have scales and frequencies of their own: rows are perturbed like
+        the training rows of their group. The column itself is not perturbed.
     n_blocks : int, default 25
         Blocks of rows that share their random draws. Fewer are faster; inference needs at least 25.
     variance_reduction : {"none", "antithetic", "whitened"}, default "whitened"
@@ -124,6 +130,7 @@ class LimeExplainer(BaseEstimator):
         categorical: Sequence[str | int] | None = None,
         derived: Mapping[str | int, Callable[[Any], Any]] | None = None,
         frozen: Sequence[str | int] | None = None,
+        conditional_on: str | int | None = None,
         n_blocks: int = 25,
         variance_reduction: str = "whitened",
         ridge: float = 1.0,
@@ -139,6 +146,7 @@ class LimeExplainer(BaseEstimator):
         self.categorical = categorical
         self.derived = derived
         self.frozen = frozen
+        self.conditional_on = conditional_on
         self.n_blocks = n_blocks
         self.variance_reduction = variance_reduction
         self.ridge = ridge
@@ -168,27 +176,55 @@ class LimeExplainer(BaseEstimator):
             If a value is missing or infinite, or an option is not usable.
         """
         matrix, encoding = learn_encoding(X)
+        self._learn(matrix, encoding)
+        given = [*self._settings.derived, *self.reference_.levels]
+        warn_about_products(matrix, self.names_in_, given)
+        return self
+
+    def with_options(self, **options: Any) -> "LimeExplainer":
+        """Return a new explainer with other options, fitted on the same training data.
+
+        Parameters
+        ----------
+        **options : object
+            Parameters of the constructor.
+
+        Returns
+        -------
+        LimeExplainer
+        """
+        check_is_fitted(self)
+        other = clone(self).set_params(**options)
+        other._learn(self._matrix, self._encoding)
+        return other
+
+    def _learn(self, matrix: np.ndarray, encoding: Encoding) -> None:
         names = encoding.names
         categorical = column_positions(self.categorical, names, "categorical")
-        categorical = sorted({*categorical, *encoding.coded})
+        condition = column_positions(self.conditional_on, names, "conditional_on")
+        categorical = sorted({*categorical, *encoding.coded, *condition})
         derived = {
             column_positions(c, names, "derived")[0]: f for c, f in (self.derived or {}).items()
         }
         frozen = column_positions(self.frozen, names, "frozen")
         self._kept = [j for j in range(len(names)) if j not in derived]
-        free = tuple(j for j in self._kept if j not in frozen)
+        free = tuple(j for j in self._kept if j not in (*frozen, *condition))
         if not free:
             raise InputError("frozen: no column is left to perturb.")
-        self._settings = self._read_settings(free, derived)
-        self._encoding = encoding
+        options = self.get_params(deep=False)
+        self._settings = read_settings(options, len(self._kept), free, derived)
+        self._matrix, self._encoding = matrix, encoding
         self.reference_ = learn_reference(matrix, categorical)
+        self._conditions = {
+            (j, level): learn_reference(matrix[matrix[:, j] == level], categorical, self.reference_)
+            for j in condition
+            for level in self.reference_.levels[j]
+        }
         numbers = [j for j in free if j not in categorical]
         by_bin = self._settings.mode == "quartile"
         self._quartiles = {j: learn_quartiles(matrix[:, j]) for j in numbers} if by_bin else {}
         self.names_in_ = names
         self.n_features_in_ = len(names)
-        warn_about_products(matrix, names, [*derived, *categorical])
-        return self
 
     def explain(
         self, model: Any, X: Any, *, target: Any = None, stratify: Any = None
@@ -222,14 +258,14 @@ class LimeExplainer(BaseEstimator):
         seed = as_seed_sequence(self.random_state)
         keys = content_keys(matrix, seed)
         blocks = assign_blocks(keys, self.n_blocks, stratify)
-        parts = rows_by_block(blocks, keys)
+        parts = self._split(rows_by_block(blocks, keys), matrix)
         form = None
         if self._settings.mode == "around" and not self._settings.derived:
             form = linear_form(function, encoding, self.reference_, matrix)
-        common = (function, form, encoding, self._settings, self.reference_, self._quartiles)
+        common = (function, form, encoding, self._settings, self._quartiles)
         tasks = [
-            (*common, matrix[rows], prediction[rows], _block_seed(seed, block))
-            for block, rows in parts
+            (*common, reference, matrix[rows], prediction[rows], block_seed(seed, block))
+            for block, reference, rows in parts
         ]
         found = parallel_map(
             _explain_block,
@@ -238,56 +274,46 @@ class LimeExplainer(BaseEstimator):
             progress=self.progress,
             description="blocks explained",
         )
-        back = np.argsort(np.concatenate([rows for _, rows in parts]))
-        fields = zip(*(fit for fit, _ in found), strict=True)
+        back = np.argsort(np.concatenate([rows for _, _, rows in parts]))
+        fits = [
+            self._per_overall_unit(fit, reference)
+            for (fit, _), (_, reference, _) in zip(found, parts, strict=True)
+        ]
+        fields = zip(*fits, strict=True)
         fit = LocalFit(*(np.concatenate(field)[back] for field in fields))
         effective = min(value for _, value in found)
         warn_if_few_effective(effective, len(self._settings.free))
         explanation = self._assemble(fit, matrix, prediction, blocks)
-        is_probability = function.is_probability
-        if is_probability is None:
-            is_probability = bool(((prediction >= 0) & (prediction <= 1)).all())
         return replace(
-            explanation, is_probability=is_probability, effective_samples=float(effective)
+            explanation,
+            is_probability=is_probability(function, prediction),
+            effective_samples=float(effective),
         )
 
-    def _read_settings(
-        self, free: tuple[int, ...], derived: dict[int, Callable[[Any], Any]]
-    ) -> LimeSettings:
-        n_samples = check_integer(self.n_samples, "n_samples", minimum=2)
-        check_integer(self.n_blocks, "n_blocks")
-        reduction = check_option(self.variance_reduction, REDUCTIONS, "variance_reduction")
-        if reduction != "none" and n_samples % 2:
-            raise InputError(
-                f"n_samples must be even with variance_reduction={reduction!r} (perturbations come "
-                f"in pairs), found {n_samples}."
-            )
-        least = 2 * len(free) if reduction == "whitened" else len(free)
-        if n_samples <= least:
-            raise InputError(
-                f"n_samples must be above {least} to explain {len(free)} columns, found "
-                f"{n_samples}."
-            )
-        mode = check_option(self.mode, MODES, "mode")
-        if mode != "around" and (self.scale != 1 or self.frozen):
-            raise InputError(
-                f"scale and frozen need mode='around'; with {mode!r} perturbations do not depend "
-                "on the row."
-            )
-        usual = 0.75 * np.sqrt(len(self._kept))
-        width = usual if self.kernel_width is None else self.kernel_width
-        return LimeSettings(
-            mode=mode,
-            n_samples=n_samples,
-            scale=check_positive(self.scale, "scale"),
-            kernel_width=check_positive(width, "kernel_width"),
-            default_width=float(usual),
-            free=free,
-            derived=derived,
-            variance_reduction=reduction,
-            ridge=check_positive(self.ridge, "ridge"),
-            standard_errors=bool(self.standard_errors),
-        )
+    def _split(
+        self, parts: list[tuple[int, np.ndarray]], matrix: np.ndarray
+    ) -> list[tuple[int, Reference, np.ndarray]]:
+        """Give each part of the rows its reference: that of its group, or that of everybody."""
+        split = []
+        for block, rows in parts:
+            left = np.ones(len(rows), dtype=bool)
+            for k, ((j, level), reference) in enumerate(self._conditions.items(), start=1):
+                own = matrix[rows, j] == level
+                if own.any():
+                    split.append((block + k * self.n_blocks, reference, rows[own]))
+                left &= ~own
+            if left.any():
+                split.append((block, self.reference_, rows[left]))
+        return split
+
+    def _per_overall_unit(self, fit: LocalFit, reference: Reference) -> LocalFit:
+        """Turn slopes per standard deviation of a group into slopes per overall one."""
+        if reference is self.reference_:
+            return fit
+        numbers = [j for j in self._settings.free if j not in reference.levels]
+        unit = np.ones(fit.coef.shape[1])
+        unit[: len(numbers)] = (self.reference_.scale / reference.scale)[numbers]
+        return fit._replace(coef=fit.coef * unit, variance=fit.variance * unit**2)
 
     def _assemble(
         self, fit: LocalFit, matrix: np.ndarray, prediction: np.ndarray, blocks: np.ndarray
@@ -324,8 +350,8 @@ def _explain_block(
     form: LinearForm | None,
     encoding: Encoding,
     settings: LimeSettings,
-    reference: Reference,
     quartiles: dict[int, Quartiles],
+    reference: Reference,
     rows: np.ndarray,
     prediction: np.ndarray,
     seed: np.random.SeedSequence,
@@ -338,7 +364,3 @@ def _explain_block(
     return explain_shared(
         function, encoding, settings, reference, rows, prediction, seed, quartiles
     )
-
-
-def _block_seed(seed: np.random.SeedSequence, block: int) -> np.random.SeedSequence:
-    return np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, block))

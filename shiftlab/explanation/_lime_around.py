@@ -6,7 +6,7 @@ once, and the slopes of all rows are one matrix product.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,10 @@ import numpy as np
 from shiftlab.explanation._explainer_encoding import Encoding
 from shiftlab.explanation._lime_reference import Reference
 from shiftlab.explanation._lime_regression import LocalFit, LocalRegression, make_regression
+from shiftlab.explanation._lime_settings import LimeSettings
 
 __all__ = [
     "Draws",
-    "LimeSettings",
     "by_pattern",
     "draw_numbers",
     "explain_around",
@@ -30,51 +30,6 @@ __all__ = [
 
 #: Query rows per call of the model: larger tables leave the cache and are slower.
 MAX_QUERIES = 20_000
-
-
-@dataclass(frozen=True)
-class LimeSettings:
-    """Options of LIME in the form the computations need.
-
-    Attributes
-    ----------
-    mode : str
-        "around", "mean" or "quartile".
-    n_samples : int
-        Perturbations per row.
-    scale : float
-        Factor of the standard deviations; the kernel shrinks along with it.
-    kernel_width : float
-        In units of the perturbations.
-    default_width : float
-        The width of the lime package, to which the ridge penalty refers.
-    free : tuple of int
-        Columns that are perturbed.
-    derived : dict of int to callable
-        Columns that are recomputed from the others after each perturbation.
-    variance_reduction : str
-        "none", "antithetic" or "whitened".
-    ridge : float
-        Penalty at the default kernel.
-    standard_errors : bool
-        Whether to estimate the Monte-Carlo error.
-    """
-
-    mode: str
-    n_samples: int
-    scale: float
-    kernel_width: float
-    default_width: float
-    free: tuple[int, ...]
-    derived: dict[int, Callable[[Any], Any]] = field(default_factory=dict)
-    variance_reduction: str = "whitened"
-    ridge: float = 1.0
-    standard_errors: bool = True
-
-    @property
-    def n_pairs(self) -> int:
-        """Number of antithetic pairs."""
-        return 0 if self.variance_reduction == "none" else self.n_samples // 2
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ import numpy as np
 
 from shiftlab.explanation._lime_around import (
     Draws,
-    LimeSettings,
     by_pattern,
     in_row_order,
     make_draws,
@@ -23,6 +22,7 @@ from shiftlab.explanation._lime_around import (
 )
 from shiftlab.explanation._lime_reference import Reference
 from shiftlab.explanation._lime_regression import LocalFit, LocalRegression
+from shiftlab.explanation._lime_settings import LimeSettings
 from shiftlab.explanation._models_linear import LinearForm
 
 __all__ = ["explain_linear"]

@@ -31,14 +31,21 @@ class Reference:
     constant: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=bool))
 
 
-def learn_reference(matrix: np.ndarray, categorical: list[int]) -> Reference:
-    """Measure the columns of a matrix."""
+def learn_reference(
+    matrix: np.ndarray, categorical: list[int], like: Reference | None = None
+) -> Reference:
+    """Measure the columns of a matrix; categories have the levels of `like`, if it is given."""
     mean, scale = matrix.mean(axis=0), matrix.std(axis=0)
     constant = matrix.min(axis=0) == matrix.max(axis=0)
     scale[constant] = 1.0
     levels, frequencies = {}, {}
     for j in categorical:
         levels[j], counts = np.unique(matrix[:, j], return_counts=True)
+        if like is not None:
+            found, levels[j] = levels[j], like.levels[j]
+            every = np.zeros(len(levels[j]), dtype=counts.dtype)
+            every[np.searchsorted(levels[j], found)] = counts
+            counts = every
         frequencies[j] = counts / len(matrix)
     mean[categorical], scale[categorical] = 0.0, 1.0
     return Reference(mean, scale, levels, frequencies, constant)

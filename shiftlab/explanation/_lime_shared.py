@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from shiftlab.explanation._explainer_encoding import Encoding
-from shiftlab.explanation._lime_around import LimeSettings, make_draws, predict_rows
+from shiftlab.explanation._lime_around import make_draws, predict_rows
 from shiftlab.explanation._lime_reference import Quartiles, Reference
 from shiftlab.explanation._lime_regression import LocalFit
+from shiftlab.explanation._lime_settings import LimeSettings
 
 __all__ = ["explain_shared"]
 

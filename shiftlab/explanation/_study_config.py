@@ -86,7 +86,8 @@ def study_from_config(
     -----
     Worlds are "sample_imbalance", "covariate_shift", "concept_shift", "omitted_variable",
     "mechanisms", "adult" (Adult census data) and "table" (a CSV or Parquet file named by
-    ``path``). Models are "logistic", "network", "boosting" and "forest"; explainers are "lime".
+    ``path``). Models are "logistic", "network", "boosting" and "forest"; explainers "lime" and
+    "kernel_shap".
 
     Examples
     --------
@@ -183,9 +184,10 @@ def _model_kinds() -> dict[str, Callable[..., Any]]:
 
 
 def _explainer_kinds() -> dict[str, Callable[..., Any]]:
+    from shiftlab.explanation._kernel_shap import KernelShapExplainer
     from shiftlab.explanation._lime import LimeExplainer
 
-    return {"lime": LimeExplainer}
+    return {"lime": LimeExplainer, "kernel_shap": KernelShapExplainer}
 
 
 def _parts(

@@ -123,7 +123,7 @@ class CovariateShiftWorld(StructuralWorld):
     >>> world = CovariateShiftWorld(threshold=0.9, n_train=1000, n_test=100)
     >>> clean, published = (world.varied(published=p).draw(0) for p in (False, True))
     >>> [int((data.groups_train == 0).sum()) for data in (clean, published)]
-    [500, 33]
+    [500, 41]
     """
 
     n_test: int = 20_000

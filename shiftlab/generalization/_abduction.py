@@ -1,8 +1,8 @@
 """Abduction: what of a row is its own, once time and sensitive attributes are taken out.
 
 Domain parameters are read from the source domains, smoothed as a state space and rolled forward:
-a row ``x`` of time ``t`` and attributes ``a`` is carried back along the flow, the path of the common
-mean and the effect of the attributes are subtracted, and what is left is carried to a common
+a row ``x`` of time ``t`` and attributes ``a`` is carried back along the flow, the path of the
+common mean and the effect of the attributes are subtracted, and what is left is carried to a common
 reference. All steps can be undone for other attributes: that is the counterfactual.
 """
 
@@ -16,7 +16,7 @@ from shiftlab.generalization._flow import Flow, find_flow, still
 from shiftlab.generalization._group_maps import GroupMaps, fit_group_maps, no_maps
 from shiftlab.generalization._states import StatePaths, fit_paths
 
-__all__ = ["Abduction", "Moment", "fit_abduction"]
+__all__ = ["Abduction", "Moment", "fit_abduction", "reread"]
 
 #: Rows that a domain needs beyond the columns of the design before its effect is read.
 MIN_SPARE_ROWS = 2
@@ -151,6 +151,32 @@ def fit_abduction(
     if drift == "flow":
         flow = find_flow(domain_cells(Z, relative, joint))
         Z = flow.align(Z, relative)
+    frame = _Frame(centre, scale, origin, span, flow)
+    return _read_domains(frame, Z, coded, relative, drift=drift, effect=effect)
+
+
+@dataclass(frozen=True, eq=False)
+class _Frame:
+    centre: np.ndarray
+    scale: np.ndarray
+    origin: float
+    span: float
+    flow: Flow
+
+
+def reread(known: Abduction, X: np.ndarray, coded: Coded, time: np.ndarray) -> Abduction:
+    """Read means, scales and effects from other rows, in the frame of a known flow."""
+    frame = _Frame(known.centre, known.scale, known.origin, known.span, known.flow)
+    Z = known.aligned(X, time)
+    effect = {"location": "location", "location-scale": "location-scale"}.get(known.maps.kind)
+    relative = known.relative(time)
+    return _read_domains(frame, Z, coded, relative, drift="trend", effect=effect or "auto")
+
+
+def _read_domains(
+    frame: _Frame, Z: np.ndarray, coded: Coded, relative: np.ndarray, *, drift: str, effect: str
+) -> Abduction:
+    """Fit all that is fitted in the aligned frame."""
     design_centre = coded.design.mean(axis=0)
     design = coded.design - design_centre
     means, effects = _fit_locations(Z, design, relative, constant=drift == "none")
@@ -159,15 +185,16 @@ def fit_abduction(
     E = Z - means.at(times)[0][where] - np.einsum("nq,nqp->np", design, effect_at)
     log_scales = _fit_scales(E, where, times, constant=drift == "none")
     E = E * np.exp(-log_scales.at(times)[0][where])
-    spread = np.zeros((design.shape[1], X.shape[1]))
-    if coded.group is None and effect != "location":
-        spread = _fit_spread(E, design)
-    maps = no_maps(X.shape[1])
+    spread = np.zeros((design.shape[1], Z.shape[1]))
+    maps = no_maps(Z.shape[1])
     if coded.group is not None:
         maps = fit_group_maps(E, coded.group, design.shape[1] + 1, effect)
+    elif effect != "location":
+        spread = _fit_spread(E, design)
     return Abduction(
-        centre, scale, origin, span, flow, means, log_scales, effects, design_centre, spread, maps
-    )
+        frame.centre, frame.scale, frame.origin, frame.span, frame.flow, means, log_scales,
+        effects, design_centre, spread, maps,
+    )  # fmt: skip
 
 
 def _joint_cell(coded: Coded, cell: np.ndarray) -> np.ndarray:

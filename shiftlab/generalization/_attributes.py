@@ -1,4 +1,4 @@
-"""Sensitive attributes as a design matrix: groups (crossed) or numbers, with what was seen in fit."""
+"""Sensitive attributes as a design matrix: crossed groups or numbers, as seen in fit."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +15,8 @@ __all__ = ["Attributes", "Coded", "read_attributes"]
 
 #: A number with more distinct values than this is a continuous attribute.
 MAX_LEVELS = 10
+#: The same for numbers that are not whole.
+MAX_FRACTIONS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +78,17 @@ class Attributes:
         parts = [_code_column(c, levels) for c, levels in zip(columns, self.levels, strict=True)]
         return Coded(np.column_stack(parts), None)
 
+    def of_groups(self, group: np.ndarray) -> Coded:
+        """Code rows whose groups are given by number."""
+        return Coded((group[:, None] == np.arange(1, len(self.groups))).astype(float), group)
+
+    @staticmethod
+    def raw(label: Any) -> Any:
+        """Return a label as it may be given again: whole numbers as numbers."""
+        if isinstance(label, tuple):
+            return tuple(Attributes.raw(part) for part in label)
+        return int(label) if str(label).lstrip("-").isdigit() else label
+
     def _code_groups(self, columns: list[Column]) -> Coded:
         labels = [_labels(column) for column in columns]
         rows = labels[0].tolist() if len(labels) == 1 else list(zip(*labels, strict=True))
@@ -88,7 +101,7 @@ class Attributes:
                 f"{join_names([str(g) for g in self.groups], 12)}."
             )
         group = np.array([known[row] for row in rows])
-        return Coded((group[:, None] == np.arange(1, len(self.groups))).astype(float), group)
+        return self.of_groups(group)
 
 
 def read_attributes(sensitive_features: Any, n_rows: int) -> tuple[Attributes, Coded]:
@@ -149,7 +162,11 @@ def _repeat(value: Any, n_rows: int) -> np.ndarray:
 
 
 def _is_continuous(column: Column) -> bool:
-    return column.is_number and len(np.unique(column.values)) > MAX_LEVELS
+    if not column.is_number:
+        return False
+    distinct = np.unique(column.values)
+    whole = bool((distinct == np.round(distinct)).all())
+    return len(distinct) > (MAX_LEVELS if whole else MAX_FRACTIONS)
 
 
 def _labels(column: Column) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 
 from shiftlab.generalization._cells import Cells
 
-__all__ = ["Flow", "find_flow", "still"]
+__all__ = ["Flow", "find_flow", "flow_generator", "flow_maps", "still"]
 
 #: An atom is a set of entries (row, column, sign) of the generator that share one coefficient.
 Atom = tuple[tuple[int, int, float], ...]
@@ -23,6 +23,8 @@ Atom = tuple[tuple[int, int, float], ...]
 MAX_ATOMS = 12
 #: Chi-square (one degree of freedom, 5 %) by which an entry must improve the contrasts.
 CONTRAST_GAIN = 3.84
+#: Largest real part of an eigenvalue, per source span: what rounding and sampling may add to 0.
+GROWTH_ALLOWED = 0.05
 #: Candidates that are fitted exactly in each greedy step.
 N_TRIED = 8
 
@@ -63,7 +65,7 @@ class Flow:
             return X.copy()
         moved = np.empty_like(X)
         times, where = np.unique(time, return_inverse=True)
-        maps = _solution(self.generator, sign * times)
+        maps = flow_maps(self.generator, sign * times)
         order = np.argsort(where, kind="stable")
         for rows, step in zip(
             np.split(order, np.cumsum(np.bincount(where))[:-1]), maps, strict=True
@@ -83,9 +85,12 @@ def find_flow(cells: Cells) -> Flow:
     if len(cells.times) < 5:
         return still(n_features)
     atoms = _choose(cells)
-    if not atoms:
-        return still(n_features)
-    return _fit(cells, atoms)
+    while atoms:
+        flow = _fit(cells, atoms)
+        if np.linalg.eigvals(flow.generator).real.max() <= GROWTH_ALLOWED:
+            return flow
+        atoms.pop()  # rolled forward, an unstable flow would leave every bound
+    return still(n_features)
 
 
 def _choose(cells: Cells) -> list[Atom]:
@@ -140,7 +145,7 @@ class _IntegralForm:
         """Project a base out of values and integrals."""
         left, size, _ = np.linalg.svd(self._weight * base, full_matrices=False)
         basis = left[:, size > 1e-9 * size[0]]
-        return tuple(a - basis @ (basis.T @ a) for a in (self._values, self._integral))  # type: ignore[return-value]
+        return tuple(a - basis @ (basis.T @ a) for a in (self._values, self._integral))
 
     def gain(self, atom: Atom, chosen: Sequence[Atom]) -> float:
         """Return roughly how much an atom lowers the loss."""
@@ -210,7 +215,7 @@ def _fit(cells: Cells, atoms: Sequence[Atom]) -> Flow:
     )[0]
 
     def errors(parameters: np.ndarray) -> np.ndarray:
-        maps = _solution(_generator(parameters, atoms, p), cells.times)
+        maps = flow_maps(flow_generator(parameters, atoms, p), cells.times)
         parts = []
         for means, w in zip(cells.means, weight, strict=True):
             design = (w[:, None, None] * maps[:, :p, :p]).reshape(-1, p)
@@ -222,10 +227,10 @@ def _fit(cells: Cells, atoms: Sequence[Atom]) -> Flow:
     found = least_squares(errors, start, max_nfev=40)
     normal = found.jac.T @ found.jac
     covariance = np.linalg.pinv(normal, hermitian=True)
-    return Flow(_generator(found.x, atoms, p), tuple(atoms), covariance)
+    return Flow(flow_generator(found.x, atoms, p), tuple(atoms), covariance)
 
 
-def _generator(parameters: np.ndarray, atoms: Sequence[Atom], p: int) -> np.ndarray:
+def flow_generator(parameters: np.ndarray, atoms: Sequence[Atom], p: int) -> np.ndarray:
     generator = np.zeros((p + 1, p + 1))
     for atom, value in zip(atoms, parameters, strict=False):
         for j, k, sign in atom:
@@ -234,7 +239,7 @@ def _generator(parameters: np.ndarray, atoms: Sequence[Atom], p: int) -> np.ndar
     return generator
 
 
-def _solution(generator: np.ndarray, times: np.ndarray) -> np.ndarray:
+def flow_maps(generator: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Return the maps from time 0 to the given times."""
     from scipy.linalg import expm
 

@@ -10,8 +10,8 @@ from shiftlab.generalization._states import StatePaths, fit_paths
 
 __all__ = ["ClassPredictor", "NumberPredictor", "fit_classes", "fit_numbers"]
 
-#: Terms whose weight is within so many standard errors of 0 belong to the environment.
-SEMANTIC_SIGNIFICANCE = 3.0
+#: With more terms than this all of them are kept; more rows are thinned out for the sifting.
+MOST_TERMS_SIFTED, MOST_ROWS_SIFTED = 20, 10_000
 LEAST_PROBABILITY = 1e-9
 
 
@@ -130,7 +130,7 @@ def fit_numbers(
     scale = _scale(U)
     columns = np.arange(U.shape[1])
     if estimator is None:
-        columns = _semantic(U / scale, lambda Z: _least_squares_z(Z, y))
+        columns = _semantic(U / scale, y, degree, _gaussian_deviance)
         model = Ridge(alpha=1.0).fit(expand(U[:, columns] / scale[columns], degree), y)
     else:
         degree = 1
@@ -145,61 +145,57 @@ def fit_numbers(
     return NumberPredictor(model, columns, degree, scale[columns], offsets)
 
 
+def _gaussian_deviance(Z: np.ndarray, y: np.ndarray) -> float:
+    full = np.column_stack([np.ones(len(Z)), Z])
+    left = y - full @ np.linalg.lstsq(full, y, rcond=None)[0]
+    return float(len(y) * np.log(max(left @ left / len(y), 1e-300)))
+
+
 def _scale(U: np.ndarray) -> np.ndarray:
     spread = U.std(axis=0)
     return np.where(spread > 1e-10, spread, 1.0)
 
 
 def _fit_logistic(U: np.ndarray, y: np.ndarray, degree: int) -> tuple[Any, np.ndarray]:
+    from sklearn.dummy import DummyClassifier
     from sklearn.linear_model import LogisticRegression
 
-    def fit(Z: np.ndarray) -> Any:
-        return LogisticRegression(C=1.0, max_iter=500, tol=1e-6).fit(Z, y)
-
-    def z_values(Z: np.ndarray) -> np.ndarray:
-        model = fit(Z)
-        p = model.predict_proba(Z)
-        largest = np.zeros(Z.shape[1])
-        rows = model.coef_ if len(model.classes_) > 2 else model.coef_[:1]
-        for i, weights in enumerate(rows):
-            share = p[:, i if len(rows) > 1 else 1]
-            full = np.column_stack([np.ones(len(Z)), Z])
-            information = (full * (share * (1 - share))[:, None]).T @ full
-            inverse = np.linalg.pinv(information + 1e-9 * np.eye(len(information)))
-            error = np.sqrt(np.maximum(np.diag(inverse)[1:], 1e-300))
-            largest = np.maximum(largest, np.abs(weights) / error)
-        return largest
-
     if len(np.unique(y)) < 2:
-        from sklearn.dummy import DummyClassifier
-
         return DummyClassifier(strategy="prior").fit(U, y), np.arange(U.shape[1])
-    columns = _semantic(expand(U, degree), z_values, n_terms=U.shape[1])
-    return fit(expand(U[:, columns], degree)), columns
+    codes = np.unique(y, return_inverse=True)[1]
+
+    def fit(Z: np.ndarray, target: np.ndarray) -> Any:
+        return LogisticRegression(solver="newton-cholesky", max_iter=100).fit(Z, target)
+
+    def deviance(Z: np.ndarray, target: np.ndarray) -> float:
+        p = fit(Z, target).predict_proba(Z)[np.arange(len(Z)), target]
+        return float(-2 * np.log(np.clip(p, LEAST_PROBABILITY, 1)).sum())
+
+    columns = _semantic(U, codes, degree, deviance)
+    return fit(expand(U[:, columns], degree), y), columns
 
 
-def _semantic(Z: np.ndarray, z_values: Any, n_terms: int | None = None) -> np.ndarray:
-    """Return the terms that matter: alone or, with degree 2, in a square or product."""
-    n_terms = n_terms or Z.shape[1]
-    if len(Z) < 5 * Z.shape[1]:
-        return np.arange(n_terms)
-    large = z_values(Z) > SEMANTIC_SIGNIFICANCE
-    matters = large[:n_terms].copy()
-    if Z.shape[1] > n_terms:
-        upper = np.triu_indices(n_terms)
-        for part in upper:
-            np.logical_or.at(matters, part, large[n_terms:])
-    return np.flatnonzero(matters) if matters.any() else np.arange(n_terms)
-
-
-def _least_squares_z(Z: np.ndarray, y: np.ndarray) -> np.ndarray:
-    full = np.column_stack([np.ones(len(Z)), Z])
-    inverse = np.linalg.pinv(full.T @ full)
-    weights = inverse @ (full.T @ y)
-    variance = ((y - full @ weights) ** 2).sum() / max(len(Z) - full.shape[1], 1)
-    return np.asarray(np.abs(weights) / np.sqrt(np.maximum(np.diag(inverse) * variance, 1e-300)))[
-        1:
-    ]
+def _semantic(U: np.ndarray, y: np.ndarray, degree: int, deviance: Any) -> np.ndarray:
+    """Leave out, one by one, the terms that the label does not miss (as in BIC)."""
+    n, p = U.shape
+    if p > MOST_TERMS_SIFTED or n < 10 * expand(U[:1], degree).shape[1]:
+        return np.arange(p)
+    step = max(n // MOST_ROWS_SIFTED, 1)
+    U, y = U[::step], y[::step]
+    kept = list(range(p))
+    current = deviance(expand(U, degree), y)
+    while len(kept) > 1:
+        size = expand(U[:1, kept], degree).shape[1]
+        best, least = -1, np.inf
+        for j in kept:
+            rest = expand(U[:, [k for k in kept if k != j]], degree)
+            rise = deviance(rest, y) - current - (size - rest.shape[1]) * np.log(len(y))
+            best, least = (j, rise) if rise < least else (best, least)
+        if least > 0:
+            break
+        kept.remove(best)
+        current = deviance(expand(U[:, kept], degree), y)
+    return np.array(kept)
 
 
 def _class_offsets(

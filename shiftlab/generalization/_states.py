@@ -14,9 +14,9 @@ import numpy as np
 __all__ = ["StatePaths", "fit_paths"]
 
 #: What is left of a slope after the time between the first and the last domain.
-DAMPING = 0.7
+DAMPING = 0.85
 #: Twice the log-likelihood that one more free variance must gain.
-PENALTY = 4.0
+PENALTY = 2.0
 STEP_GRID = (0.0, 0.3, 3.0, 30.0)
 SLOPE_GRID = (0.0, 1.0, 30.0)
 #: Prior variance that leaves a level to the data, in units of the largest square.
@@ -190,7 +190,7 @@ def _smooth(
     for t in range(n_times - 2, -1, -1):
         m, c = filtered[t]
         ahead_mean, ahead_cov = predicted[t + 1]
-        back = c @ moves[t].T @ np.linalg.pinv(ahead_cov, hermitian=True)
+        back = c @ moves[t].T @ _inverse(ahead_cov)
         mean = m + (back @ (mean - ahead_mean)[..., None])[..., 0]
         lagged.append(cov @ back.transpose(0, 2, 1))
         cov = c + back @ (cov - ahead_cov) @ back.transpose(0, 2, 1)
@@ -198,3 +198,16 @@ def _smooth(
         covariances.append(cov)
     joined = np.stack(lagged[::-1]) if lagged else np.empty((0, n_paths, 2, 2))
     return np.stack(means[::-1]), np.stack(covariances[::-1]), joined, likelihood
+
+
+def _inverse(matrices: np.ndarray) -> np.ndarray:
+    """Invert covariances of level and slope; a part without variance gets no weight."""
+    a, b, c = matrices[:, 0, 0], matrices[:, 0, 1], matrices[:, 1, 1]
+    determinant = a * c - b * b
+    full = determinant > 1e-12 * a * c
+    found = np.zeros_like(matrices)
+    safe = np.where(full, determinant, 1.0)
+    found[:, 0, 0] = np.where(full, c / safe, np.where(a > 0, 1 / np.where(a > 0, a, 1), 0))
+    found[:, 1, 1] = np.where(full, a / safe, 0)
+    found[:, 0, 1] = found[:, 1, 0] = np.where(full, -b / safe, 0)
+    return found

@@ -5,13 +5,22 @@ for many questions about one table, with everything that questions share compute
 """
 
 from shiftlab.independence._contingency import ContingencyTest
+from shiftlab.independence._door import independence_test, named_test
 from shiftlab.independence._fisher_z import FisherZ
+from shiftlab.independence._gcm import GCM
+from shiftlab.independence._hsic import HSIC
 from shiftlab.independence._indexed import IndexedTest
+from shiftlab.independence._kci import KCI
 from shiftlab.independence._kernel import KernelTest
 from shiftlab.independence._oracle import Oracle
 from shiftlab.independence._protocol import CIResult, IndependenceTest
+from shiftlab.independence._rcit import RCIT
 
 __all__ = [
+    "GCM",
+    "HSIC",
+    "KCI",
+    "RCIT",
     "CIResult",
     "ContingencyTest",
     "FisherZ",
@@ -19,4 +28,6 @@ __all__ = [
     "IndexedTest",
     "KernelTest",
     "Oracle",
+    "independence_test",
+    "named_test",
 ]

@@ -18,6 +18,9 @@ from scipy import special, stats
 
 __all__ = ["degrees_up_to", "eigenvalue_ratio", "hermite_features", "normal_scores"]
 
+#: What each further variable adds to the complexity of a product.
+INTERACTION = 1
+
 
 def normal_scores(values: np.ndarray) -> np.ndarray:
     """Return the standard normal quantile of each value's rank; ties share their mean rank."""
@@ -46,25 +49,44 @@ def hermite_features(scores: np.ndarray, rank: int, *, width: float = 1.0) -> np
     return out.T
 
 
-def degrees_up_to(n_variables: int, n_features: int) -> np.ndarray:
-    """Return degrees of products of eigenfunctions, all of a total degree before the next.
+def degrees_up_to(n_variables: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
+    """Choose products of eigenfunctions, all of one complexity before the next.
 
-    Shape (m, n_variables) with m at most `n_features` (but all products of degree 1 at least).
+    The complexity of a product is its total degree plus 1 for each further variable in it, so
+    that a function of one variable is followed to higher degrees than an interaction.
+
+    Returns degrees of shape (m, n_variables) and complexities of shape (m,), the constant first;
+    m is at most `n_features`, but everything of complexity 1 is there.
     """
     chosen: list[tuple[int, ...]] = []
-    total = 0
+    costs: list[int] = []
+    cost = 0
     while True:
-        bars = combinations(range(total + n_variables - 1), n_variables - 1)
-        layer = [_gaps(cut, total + n_variables - 1) for cut in bars]
-        if total > 1 and len(chosen) + len(layer) > n_features:
-            return np.array(chosen)
+        layer = _products(n_variables, cost)
+        if cost > 1 and len(chosen) + len(layer) > n_features:
+            return np.array(chosen), np.array(costs)
         chosen += layer
-        total += 1
+        costs += [cost] * len(layer)
+        cost += 1
 
 
-def _gaps(cuts: tuple[int, ...], end: int) -> tuple[int, ...]:
-    edges = (-1, *cuts, end)
-    return tuple(b - a - 1 for a, b in pairwise(edges))
+def _products(n_variables: int, cost: int) -> list[tuple[int, ...]]:
+    """Return the degrees of all products of one complexity."""
+    if cost == 0:
+        return [(0,) * n_variables]
+    found = []
+    for size in range(1, n_variables + 1):
+        total = cost - INTERACTION * (size - 1)
+        if total < size:
+            break
+        cuts = [(0, *cut, total) for cut in combinations(range(1, total), size - 1)]
+        for members in combinations(range(n_variables), size):
+            for cut in cuts:
+                degrees = [0] * n_variables
+                for variable, (low, high) in zip(members, pairwise(cut), strict=True):
+                    degrees[variable] = high - low
+                found.append(tuple(degrees))
+    return found
 
 
 def _constants(width: float) -> tuple[float, float, float]:

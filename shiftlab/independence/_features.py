@@ -55,8 +55,8 @@ def kernel_features(variable: Variable, scores: np.ndarray, width: float = 1.0) 
     notes: tuple[str, ...] = ()
     if scores.shape[1]:
         rank = RANK if scores.shape[1] == 1 else PRODUCT_RANK
-        degrees = degrees_up_to(scores.shape[1], rank).sum(axis=1)
-        values = product_features(scores, degrees_up_to(scores.shape[1], rank), width)
+        table, degrees = degrees_up_to(scores.shape[1], rank)
+        values = product_features(scores, table, width)
         values = values * eigenvalue_ratio(width) ** (degrees / 2)
     if variable.codes is not None and variable.codes.max() > 0:
         indicators, notes = _indicators(variable.codes)

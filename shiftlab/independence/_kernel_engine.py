@@ -7,21 +7,20 @@ import numpy as np
 from shiftlab._core.random import as_seed_sequence
 from shiftlab.backends import Array, array_namespace, to_device, to_numpy
 from shiftlab.independence._cache import ByteCache
-from shiftlab.independence._expansion import degrees_up_to
 from shiftlab.independence._features import (
     KernelFeatures,
-    column_scores,
     kernel_features,
-    product_features,
 )
 from shiftlab.independence._nulls import (
     cauchy_combination,
     gamma_pvalue,
+    leading_weights,
     weighted_chi_square_pvalue,
 )
 from shiftlab.independence._protocol import Outcome
-from shiftlab.independence._smoother import Residuals, Smoother
-from shiftlab.independence._variables import Variable, joint_codes
+from shiftlab.independence._regressions import Given, RegressionOptions, Regressions
+from shiftlab.independence._smoother import Residuals
+from shiftlab.independence._variables import Variable
 
 if TYPE_CHECKING:
     from shiftlab.independence._kernel import KernelTest
@@ -30,7 +29,7 @@ __all__ = ["KernelEngine"]
 
 #: Pairs of so many rows estimate the off-diagonal part of the null variance; with fewer rows it
 #: is exact.
-SAMPLED_ROWS = 256
+SAMPLED_ROWS = 320
 #: A variable with less than this share of its features' variance left is determined by z.
 DETERMINED = 1e-6
 
@@ -56,14 +55,6 @@ class Scale(NamedTuple):
 SCALES = (Scale(1.0, 0.4, 0.3), Scale(1.7, 0.4, 1.0))
 
 
-class Given(NamedTuple):
-    """What k_z needs: scores of the numbers, rows of each category, and the codes."""
-
-    scores: Array
-    groups: list[np.ndarray]
-    codes: np.ndarray | None
-
-
 class KernelEngine:
     """Features by variable, regressions by conditioning set, residuals by both."""
 
@@ -75,6 +66,10 @@ class KernelEngine:
         self._n = variables[0].n_rows
         self._cache = ByteCache(options.cache_bytes)
         self._rows: np.ndarray | None = None
+        regression = RegressionOptions(
+            options.n_features, options.selection, options.reg, options.device
+        )
+        self._regressions = Regressions(variables, regression, self._cache)
         self.pvalue_method = {
             "gamma": "gamma approximation",
             "weighted": "weighted chi-square, saddlepoint",
@@ -92,12 +87,16 @@ class KernelEngine:
         x, y = self._residuals(i, given), self._residuals(j, given)
         if x is None or y is None:
             return Outcome(0.0, 1.0, 0.0, ("the conditioning variables determine a variable",))
-        pair = _Pair(x, y, left.degrees, right.degrees, self._given(given), self._sampled())
+        pair = _Pair(
+            x, y, left.degrees, right.degrees, self._regressions.given(given), self._sampled()
+        )
         return pair.outcome(self._options, notes, (i, j, given))
 
     def _features(self, k: int) -> KernelFeatures:
         def make() -> tuple[KernelFeatures, int]:
-            found = kernel_features(self._variables[k], self._column_scores(k), self._options.width)
+            found = kernel_features(
+                self._variables[k], self._regressions.scores(k), self._options.width
+            )
             return found, found.values.nbytes
 
         made: KernelFeatures = self._cache.get(("features", k), make)
@@ -108,7 +107,7 @@ class KernelEngine:
             features = to_device(self._features(k).values, self._options.device)
             xp = array_namespace(features)
             if given:
-                found = self._smoother(given).residuals(features)
+                found = self._regressions.smoother(given).residuals(features)
             else:
                 nothing = xp.zeros((0, features.shape[1]), dtype=features.dtype)
                 found = Residuals(features, to_device(nothing, self._options.device), ())
@@ -120,56 +119,6 @@ class KernelEngine:
         made: Residuals | None = self._cache.get(("residuals", k, given), make)
         return made
 
-    def _smoother(self, given: tuple[int, ...]) -> Smoother:
-        def make() -> tuple[Smoother, int]:
-            scores, codes = self._scores(given), self._codes(given)
-            features, degrees = None, np.empty(0, dtype=int)
-            if scores.shape[1]:
-                few = scores.shape[1] == 1
-                most = min(16 if few else self._options.n_features, max(self._n // 4, 2))
-                table = degrees_up_to(scores.shape[1], most)[1:]
-                degrees = table.sum(axis=1)
-                features = to_device(product_features(scores, table), self._options.device)
-            smoother = Smoother(
-                features,
-                degrees,
-                codes,
-                criterion=self._options.selection,
-                ridge=self._options.reg,
-            )
-            return smoother, smoother.nbytes
-
-        made: Smoother = self._cache.get(("smoother", given), make)
-        return made
-
-    def _given(self, given: tuple[int, ...]) -> Given:
-        def make() -> tuple[Given, int]:
-            scores, codes = self._scores(given), self._codes(given)
-            order = np.argsort(codes, kind="stable") if codes is not None else np.empty(0, int)
-            cuts = np.cumsum(np.bincount(codes))[:-1] if codes is not None else np.empty(0, int)
-            groups = np.split(order, cuts) if codes is not None else []
-            found = Given(to_device(scores, self._options.device), groups, codes)
-            return found, scores.nbytes + order.nbytes
-
-        made: Given = self._cache.get(("given", given), make)
-        return made
-
-    def _scores(self, given: tuple[int, ...]) -> np.ndarray:
-        parts = [self._column_scores(k) for k in given]
-        return np.hstack(parts) if parts else np.empty((self._n, 0))
-
-    def _column_scores(self, k: int) -> np.ndarray:
-        def make() -> tuple[np.ndarray, int]:
-            found = column_scores(self._variables[k])
-            return found, found.nbytes
-
-        made: np.ndarray = self._cache.get(("scores", k), make)
-        return made
-
-    def _codes(self, given: tuple[int, ...]) -> np.ndarray | None:
-        labels = [c for k in given if (c := self._variables[k].codes) is not None and c.max() > 0]
-        return joint_codes(labels) if labels else None
-
     def _sampled(self) -> np.ndarray:
         """Rows that stand for all, chosen by what they hold: their order does not matter."""
         if self._rows is None:
@@ -180,7 +129,7 @@ class KernelEngine:
                 for k, variable in enumerate(self._variables):
                     if variable.missing.any():
                         continue
-                    place += self._column_scores(k).sum(axis=1)
+                    place += self._regressions.scores(k).sum(axis=1)
                     if variable.codes is not None:
                         place += np.bincount(variable.codes)[variable.codes] / self._n
                 steps = (np.arange(SAMPLED_ROWS) + 0.5) * self._n / SAMPLED_ROWS
@@ -241,16 +190,17 @@ class _Pair:
         inflation = corrected / max(float(plain.sum()), 1e-300)
         if null == "permutation":
             return statistic, max(corrected, 1e-300), 1.0
-        matrix, diagonal = self._null_matrix(scale, first, second)
-        if null == "weighted":
-            values = np.linalg.eigvalsh(matrix) * self.n / len(self.rows)
-            values *= corrected / max(float(values.sum()), 1e-300)
-            return statistic, corrected, weighted_chi_square_pvalue(statistic, values)
+        matrix = self._null_matrix(scale, first, second)
+        # T minus its diagonal has mean 0, so only pairs of different rows add to its variance.
         m = len(self.rows)
         off = float((matrix**2).sum() - (np.diagonal(matrix) ** 2).sum())
-        off *= self.n * (self.n - 1) / (m * (m - 1))
-        variance = 2 * inflation**2 * (off + diagonal)
-        return statistic, corrected, gamma_pvalue(statistic, corrected, variance)
+        off *= inflation**2 * self.n * (self.n - 1) / (m * (m - 1))
+        if null == "gamma":
+            return statistic, corrected, gamma_pvalue(statistic, corrected, 2 * off)
+        values = np.linalg.eigvalsh(matrix)[::-1] * inflation * self.n / m
+        values = leading_weights(values, off)
+        rest = max(corrected - float(values.sum()), 0.0)
+        return statistic, corrected, weighted_chi_square_pvalue(statistic - rest, values)
 
     def _along_squares(self) -> np.ndarray:
         if self.given.scores.shape[1] == 0:
@@ -261,28 +211,19 @@ class _Pair:
             self._weighted = to_numpy(xp.matrix_transpose(self.x**2) @ (self.y**2 * length))
         return self._weighted
 
-    def _null_matrix(
-        self, scale: Scale, first: np.ndarray, second: np.ndarray
-    ) -> tuple[np.ndarray, float]:
-        """Return k_z k_x k_y over the sampled rows, and its squared diagonal summed over all."""
-        u, v = (to_numpy(a[self.rows, :]) for a in (self.x, self.y))
-        matrix = ((u * first) @ u.T) * ((v * second) @ v.T)
-        scores = to_numpy(self.given.scores)
+    def _null_matrix(self, scale: Scale, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Return the product of the three kernels over the sampled rows."""
+        # Single precision is plenty for a variance.
+        u, v = (to_numpy(a[self.rows, :]).astype(np.float32) for a in (self.x, self.y))
+        matrix = ((u * first.astype(np.float32)) @ u.T) * ((v * second.astype(np.float32)) @ v.T)
         codes = self.given.codes
-        if scores.shape[1] or codes is not None:
-            z = scores[self.rows, :]
+        if self.given.scores.shape[1] or codes is not None:
+            z = to_numpy(self.given.scores[self.rows, :]).astype(np.float32)
             kernel = 1.0 + scale.along**2 * (z @ z.T)
             if codes is not None:
                 kernel += scale.inside * (codes[self.rows, None] == codes[None, self.rows])
             matrix *= kernel
-        if len(self.rows) == self.n:
-            return matrix, float((np.diagonal(matrix) ** 2).sum())
-        xp = array_namespace(self.x)
-        weight = [xp.asarray(w, dtype=self.x.dtype, device=self.x.device) for w in (first, second)]
-        own = ((self.x**2) @ weight[0]) * ((self.y**2) @ weight[1])
-        constant = 1.0 + (scale.inside if codes is not None else 0.0)
-        own = to_numpy(own) * (constant + scale.along**2 * (scores**2).sum(axis=1))
-        return matrix, float((own**2).sum())
+        return matrix
 
     def effect(self, plain: np.ndarray) -> float:
         """Return the square root of the bias-corrected, normalised squared cross-covariance."""
@@ -326,8 +267,10 @@ def _spent(x: Residuals, y: Residuals, n: int) -> Array:
     m, k = x.kept.shape[0], y.kept.shape[0]
     left = n - 1 - m + xp.sum(x.kept, axis=0)
     right = n - 1 - k + xp.sum(y.kept, axis=0)
-    if x.basis == y.basis:
+    if x.basis == y.basis and m == k:
         both = n - 1 - m + xp.matrix_transpose(x.kept) @ y.kept
-    else:
-        both = xp.minimum(left[:, None], right[None, :])
+    else:  # The directions span nearly the same space: match them by how much they keep.
+        first, second = xp.sort(x.kept, axis=0), xp.sort(y.kept, axis=0)
+        few = min(m, k)
+        both = n - 1 - few + xp.matrix_transpose(first[:few, :]) @ second[:few, :]
     return n * xp.clip(both, min=1.0) / xp.clip(left[:, None] * right[None, :], min=1.0)

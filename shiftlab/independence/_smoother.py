@@ -10,6 +10,7 @@ environments as far as the data ask for it.
 from dataclasses import dataclass
 from typing import Any
 
+import array_api_compat
 import numpy as np
 
 from shiftlab.backends import Array, array_namespace
@@ -19,9 +20,12 @@ __all__ = ["Residuals", "Smoother"]
 #: Ridges that are tried, relative to the number of rows (within a category: to the mean size).
 RIDGES = np.exp(np.linspace(np.log(1e-7), np.log(30.0), 26))
 #: Decays of the prior variance from one degree to the next: from wide to narrow kernels.
-DECAYS = (0.3, 0.5, 0.7)
+DECAYS = (0.4, 0.75)
 #: A category needs so many rows for a regression of its own.
 MIN_OWN_ROWS = 8
+#: Generalised cross-validation counts each degree of freedom of the regression over all rows as
+#: so many: errors of the two regressions multiply, so a test wants less smoothing than prediction.
+POOLED_COST = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +75,10 @@ class Smoother:
         self._criterion = criterion
         self._ridges = RIDGES if ridge is None else np.array([ridge])
         self._groups = None if codes is None else _groups(codes)
+        if codes is not None:
+            counts = np.bincount(codes)
+            order = np.argsort(codes, kind="stable")
+            self._sorted = order, np.cumsum(counts) - counts, counts, codes
         self._degrees = degrees
         self._features = None if features is None else self._centred(features)
         self._bases = [] if features is None else self._make_bases()
@@ -107,6 +115,9 @@ class Smoother:
         xp = array_namespace(y)
         if not self._groups:
             return y - xp.mean(y, axis=0)
+        if array_api_compat.is_numpy_namespace(xp):
+            order, starts, counts, codes = self._sorted
+            return y - (np.add.reduceat(y[order], starts, axis=0) / counts[:, None])[codes]
         result = xp.zeros_like(y)
         for rows in self._groups:
             part = y[rows, :]
@@ -129,7 +140,7 @@ class Smoother:
         for values, directions in self._bases:
             projected = xp.matrix_transpose(directions) @ moments
             shrink = values[None, :] / (values[None, :] + self._grid(values)[:, None])
-            loss = self._loss(shrink, projected**2, total, n_means, n)
+            loss = self._loss(shrink, projected**2, total, n_means, n, POOLED_COST)
             found.append((float(xp.sum(xp.min(loss, axis=0))), loss, projected, shrink))
         which = min(range(len(found)), key=lambda k: found[k][0])
         _, loss, projected, shrink = found[which]
@@ -140,10 +151,12 @@ class Smoother:
     def _grid(self, like: Array) -> Array:
         return array_namespace(like).asarray(self._ridges, dtype=like.dtype, device=like.device)
 
-    def _loss(self, shrink: Array, squares: Array, total: Array, used: Any, n: int) -> Array:
+    def _loss(
+        self, shrink: Array, squares: Array, total: Array, used: Any, n: int, cost: float = 1.0
+    ) -> Array:
         """Criterion of each ridge and feature; `squares` are the squared projections / n."""
         xp = array_namespace(shrink)
-        degrees = xp.sum(shrink, axis=1)[:, None] + used
+        degrees = cost * xp.sum(shrink, axis=1)[:, None] + used
         if self._criterion == "gcv":
             left = total[None, :] - (2 * shrink - shrink**2) @ squares
             return xp.clip(left, min=1e-300) / xp.clip(1 - degrees / n, min=1e-3) ** 2

@@ -5,6 +5,7 @@ the rest is arithmetic on a small table; those who hold only such a table pass a
 Ratios and differences state what is divided by, or subtracted from, what.
 """
 
+from shiftlab.metrics._counterfactual import CounterfactualUnfairness, counterfactual_unfairness
 from shiftlab.metrics._counts import GroupCounts
 from shiftlab.metrics._disparity_metrics import demographic_parity_difference, disparate_impact
 from shiftlab.metrics._flip_rates import negative_flip_rate
@@ -26,12 +27,14 @@ from shiftlab.metrics._rate_metrics import (
 )
 
 __all__ = [
+    "CounterfactualUnfairness",
     "GroupCounts",
     "GroupEstimate",
     "GroupFairness",
     "Metric",
     "accuracy",
     "accuracy_difference",
+    "counterfactual_unfairness",
     "demographic_parity_difference",
     "difference_interval",
     "disparate_impact",

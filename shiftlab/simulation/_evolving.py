@@ -135,7 +135,7 @@ class EvolvingData(Result):
         rows = np.flatnonzero(rows) if np.asarray(rows).dtype == bool else np.asarray(rows)
         parts = (self.frame, self.twins, self.exogenous)
         kept = [part.iloc[rows].reset_index(drop=True) for part in parts]
-        return EvolvingData(*kept, world=self.world, knobs=self.knobs)
+        return EvolvingData(kept[0], kept[1], kept[2], self.world, self.knobs)
 
     def to_frame(self) -> "pd.DataFrame":
         """Return the observed table."""

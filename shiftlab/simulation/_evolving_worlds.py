@@ -1,4 +1,4 @@
-"""Evolving worlds with a sensitive attribute: circles that turn, spirals, Gaussians, credit, people.
+"""Evolving worlds with a sensitive attribute: circles, spirals, Gaussians, credit, people.
 
 Every world keeps the counterfactual twin of each row, see `EvolvingData`. The exogenous terms are
 independent of the attribute unless `correlation` says otherwise.
@@ -112,7 +112,7 @@ def make_rotating_circles(
             "scale": scale,
             "correlation": correlation,
             "drift": drift,
-        },  # fmt: skip
+        },
     )
 
 

@@ -29,7 +29,7 @@ def one_study(cut, seed, n=600, n_blocks=25):
         categorical=[2], n_blocks=n_blocks, random_state=seed, standard_errors=False
     )
     X, _ = draw(n, rng)
-    explanation = explainer.fit(reference).explain(model, X)
+    explanation = explainer.fit(reference).explain(model, X, stratify=X[:, 2])
     found = explanation_disparity(
         explanation, X[:, 2], metrics=["mae"], n_resamples=399, random_state=seed
     )

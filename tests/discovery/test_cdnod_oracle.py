@@ -32,12 +32,12 @@ def world(seed, n=6, p=0.35):
     return graph, changing
 
 
-def table(names, seed=0, n=80):
+def table(names, seed=0, n=40):
     rng = np.random.default_rng(seed)
     return pd.DataFrame(rng.normal(size=(n, len(names))), columns=list(names))
 
 
-def labels(n=80):
+def labels(n=40):
     return pd.Series(np.repeat(["a", "b", "c", "d"], n // 4), name=ROOT)
 
 
@@ -50,7 +50,7 @@ def identified(graph):
     return meek_closure(MixedGraph(graph.nodes, edges))
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.integers(0, 100_000))
 def test_first_two_phases_find_what_is_identified(seed):
     graph, changing = world(seed)
@@ -62,7 +62,7 @@ def test_first_two_phases_find_what_is_identified(seed):
     assert model.conflicts_ == ()
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(st.integers(0, 100_000))
 def test_knowledge_is_obeyed_and_saves_tests(seed):
     graph, _ = world(seed)

@@ -13,7 +13,9 @@ SAMPLE = {name: column[ROWS] for name, column in TABLE.items()}
 def counts(table):
     from shiftlab.metrics import GroupCounts
 
-    return GroupCounts.from_rows(table["yhat"], table["s"])
+    made = GroupCounts.from_rows(table["yhat"], table["s"])
+    assert made.labels == (0, 1)  # kept once computed
+    return made
 
 
 def reference():
@@ -28,10 +30,28 @@ def reference():
 POPULATION, DRAWN, REFERENCE = counts(TABLE), counts(SAMPLE), reference()
 FEW = {"n_resamples": 99}
 
+
+def committed():
+    from shiftlab.auditing import commit_table, open_rows
+
+    commitment, secret = commit_table(TABLE, secret="ab" * 32)
+    return commitment, open_rows(TABLE, secret, ROWS)
+
+
+COMMITMENT, OPENINGS = committed()
+
 CALLS = {
+    "audit_metrics": ((POPULATION,), {}),
+    "commit_table": ((TABLE,), {"secret": "ab" * 32}),
+    "commitment_test": ((SAMPLE, OPENINGS, COMMITMENT), {}),
+    "count_table": ((TABLE, "yhat", "s"), {}),
+    "draw_rows": ((COMMITMENT, "pulse", 20), {}),
+    "impact_ratios": ((TABLE, ["s", "c"]), {"decision": "yhat"}),
+    "open_rows": ((TABLE, "ab" * 32, [3, 5]), {}),
     "cell_distance_test": ((DRAWN, POPULATION), FEW),
     "cell_test": ((DRAWN, POPULATION), {**FEW, "method": "exact"}),
     "directional_test": ((DRAWN, POPULATION), {}),
+    "e_value": ((DRAWN, POPULATION), {}),
     "frontier": ((POPULATION, [40, 80]), {}),
     "membership_test": ((SAMPLE, REFERENCE), {}),
     "model_consistency_test": ((SAMPLE["yhat"], SAMPLE["yhat"]), {}),

@@ -39,8 +39,16 @@ def pair():
     return GroupCounts.from_frame(table, "sex")
 
 
+def commitment():
+    return auditing("commit_table", tables()[0], secret="ab" * 32)[0]
+
+
 MAKE = {
+    "Commitment": commitment,
+    "ImpactRatioTable": lambda: auditing("impact_ratios", tables()[0], "<b>s</b>", decision="yhat"),
+    "Opening": lambda: auditing("open_rows", tables()[0], "ab" * 32, [7])[0],
     "AuditRecord": lambda: auditing("ManipulationAudit", reference()).run(tables()[1]),
+    "EProcess": lambda: auditing("EProcess", pair()).update(pair()),
     "Frontier": lambda: auditing("frontier", pair(), [50, 100]),
     "Representativeness": lambda: auditing("representativeness_tests", tables()[1], reference()),
     "RepresentativenessTest": lambda: auditing("membership_test", tables()[1], reference()),

@@ -162,7 +162,7 @@ def test_example(folder, capsys):
             "--scorer failed with code 1",
         ),
         (
-            ["loans.csv", "--sensitive", "sex", "--scorer", f"{sys.executable} -c print('no')"],
+            ["loans.csv", "--sensitive", "sex", "--scorer", f"{sys.executable} -c \"print('no')\""],
             "--scorer must print one number per row",
         ),
         (

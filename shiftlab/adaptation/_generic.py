@@ -140,7 +140,7 @@ def fit_generic(
     for fold, found in zip(folds, parts, strict=True):
         risks[fold] = found
     names = _settings(strategy) if folds else ["pooled"]
-    losses = _setting_losses(risks, z, columns, pooled, chosen, folds, names))
+    losses = _setting_losses(risks, z, columns, pooled, chosen, folds, names)
     allowed = np.array([strategy == "auto" or n == strategy for n in names])
     found = setting_weights(losses[:, chosen], allowed, sharp=True) if folds else np.ones(1)
     best = int(found.argmax())

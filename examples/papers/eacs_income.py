@@ -3,13 +3,10 @@ Incomes of the American Community Survey: states as environments
 ================================================================
 
 The third study of Zuo and Wang (2026, arXiv:2601.02322) predicts the logarithm of income in
-states that
-were left out, five folds of consecutive states. Their file is not public in a form without the raw
-income, so the published numbers (least squares 0.494, theirs 0.483) are printed for orientation
-only:
-here it is another year (2023), a sample of 20,000 adults and other covariates. The raw income and
-the row
-index are never covariates.
+states that were left out, five folds of consecutive states. Their file is not public in a form
+without the raw income, so the published numbers (least squares 0.494, theirs 0.483) are printed
+for orientation only: here it is another year (2023), a sample of 20,000 adults and other
+covariates. The raw income and the row index are never covariates.
 
 Run with: SHIFTLAB_DATA=folder python examples/papers/eacs_income.py
 """

@@ -2,11 +2,10 @@
 Bike rentals: a model that reads the day from its weather
 =========================================================
 
-Hourly rentals in Washington over two years. Each day is an environment: the same temperature means
-something else in April and in September. A new day brings its weather, but no rentals. A pooled
-model
-ignores that rows come in days; an adaptive one moves its coefficients with the weather of the
-whole day.
+Hourly rentals in Washington over two years. Each day is an environment: the same temperature
+means something else in April and in September. A new day brings its weather, but no rentals. A
+pooled model ignores that rows come in days; an adaptive one moves its coefficients with the
+weather of the whole day.
 """
 
 import matplotlib.pyplot as plt
@@ -24,8 +23,7 @@ X = hours[["temp", "hum", "windspeed"]]
 
 # %%
 # The last fifth of the days is left out. Days follow each other, so strategies are compared on
-# contiguous
-# blocks of days (``cv="blocked"``).
+# contiguous blocks of days (``cv="blocked"``).
 
 days = np.unique(day)
 test = np.isin(day, days[-len(days) // 5 :])

@@ -3,10 +3,8 @@ Which covariates, in which environment?
 =======================================
 
 ``y`` has two causes. ``c2`` is observed, the other is hidden; ``x`` is a proxy of the hidden one.
-When
-the hidden cause moves, the proxy is worth a lot; when the proxy gets noisy, it misleads. Can the
-rows of a
-new environment, without outcomes, tell which it is?
+When the hidden cause moves, the proxy is worth a lot; when the proxy gets noisy, it misleads. Can
+the rows of a new environment, without outcomes, tell which it is?
 """
 
 import matplotlib.pyplot as plt
@@ -58,14 +56,14 @@ model.explain_shift(new.X[last]).plot(axes[1, 1])
 plt.show()
 
 # %%
-# The last environment has a much wider proxy than training environments have on average; that alone
-# moves the predicted risk of "all covariates" above that of the cause alone.
+# The last environment has a much wider proxy than training environments have on average; that
+# alone moves the predicted risk of "all covariates" above that of the cause alone.
 #
 # Moving the coefficients
 # -----------------------
 #
-# A choice of subsets is coarse. The default weighs several ways to adapt by what they are worth in
-# left-out environments.
+# A choice of subsets is coarse. The default weighs several ways to adapt by what they are worth
+# in left-out environments.
 
 for strategy in ("pooled", "select", "auto"):
     fitted = EnvironmentAdaptiveRegressor(strategy=strategy, outside="ignore")

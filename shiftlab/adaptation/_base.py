@@ -13,7 +13,6 @@ from shiftlab._core.validation import Labels, check_environment, check_weights
 from shiftlab.adaptation._batches import MIN_BATCH_ROWS, Batches, read_batches, read_labels
 from shiftlab.adaptation._clones import fit_clones
 from shiftlab.adaptation._encode import Encoder, fit_encoder
-from shiftlab.adaptation._explain import explain, identify, select, summarise_batches
 from shiftlab.adaptation._fit import (
     Design,
     Fitted,
@@ -22,16 +21,10 @@ from shiftlab.adaptation._fit import (
     make_task,
     summary_table,
 )
-from shiftlab.adaptation._generic import MOST_MODELS, GenericFit
+from shiftlab.adaptation._generic import MOST_MODELS
 from shiftlab.adaptation._gram import Moments, build_moments
 from shiftlab.adaptation._intervals import EnvironmentQuantiles
 from shiftlab.adaptation._problem import Problem
-from shiftlab.adaptation._results import (
-    EnvironmentSummary,
-    Identifiability,
-    Selection,
-    ShiftExplanation,
-)
 from shiftlab.adaptation._strategies import Task
 from shiftlab.adaptation._subsets import (
     candidate_sets,
@@ -41,6 +34,7 @@ from shiftlab.adaptation._subsets import (
     to_columns,
 )
 from shiftlab.adaptation._summaries import SummarySpec, parse_summary
+from shiftlab.adaptation._tell import Telling
 from shiftlab.exceptions import InputError, InputWarning
 
 __all__ = ["AdaptiveBase", "outside_threshold"]
@@ -61,7 +55,7 @@ def outside_threshold(n_environments: int) -> float:
     return max(OUTSIDE_LEVEL, 1 / (n_environments + 1))
 
 
-class AdaptiveBase(BaseEstimator):
+class AdaptiveBase(Telling, BaseEstimator):
     """Fitting and reporting; subclasses bring the loss and turn linear scores into predictions."""
 
     __metadata_request__fit = {"environment": True}  # noqa: RUF012
@@ -169,7 +163,7 @@ class AdaptiveBase(BaseEstimator):
         if self._uses_clones():
             self._finish_generic(design, rows)
         else:
-            self._generic: GenericFit | None = None
+            self._generic = None
             self._finish(self._make_problem(moments, self._shares(moments), rows), design)
             self._keep_residuals(standard, y, labels)
         return self
@@ -325,124 +319,6 @@ class AdaptiveBase(BaseEstimator):
                 rows = np.array([text == name for text in fallback])[batches.labels.codes]
                 found[rows] = np.nan if name == "nan" else clones.plain(batches.X[rows], name)
         return np.asarray(found)
-
-    # -- telling ---------------------------------------------------------------------------------
-
-    def select(self, X: Any, environment: Any = None, *, n_bootstrap: int = 50) -> Selection:
-        """Tell which covariates to use in which environment.
-
-        Parameters
-        ----------
-        X : array or data frame of shape (n_rows, n_columns)
-            New covariates; outcomes are not needed.
-        environment : array of shape (n_rows,) or label, optional
-            Environment of each row. Without it (and without a column named in the constructor) all
-            rows are one environment.
-        n_bootstrap : int, default 50
-            Resamples of the rows behind the bootstrap frequency.
-
-        Returns
-        -------
-        Selection
-        """
-        batches = self._batches(X, environment)
-        return select(self, batches, n_bootstrap)
-
-    def coefficients(self, X: Any, environment: Any = None) -> Any:
-        """Coefficients that `predict` uses in each environment, in the units of X.
-
-        Parameters
-        ----------
-        X : array or data frame of shape (n_rows, n_columns)
-            New covariates.
-        environment : array of shape (n_rows,) or label, optional
-            Environment of each row.
-
-        Returns
-        -------
-        DataFrame
-            One row per environment; the first column is the intercept.
-        """
-        import pandas as pd
-
-        batches = self._batches(X, environment)
-        if self._generic is not None:
-            raise InputError("coefficients: only linear models (estimator=None) have them.")
-        vectors = self._vectors(batches)[0]
-        design: Design = self._design
-        slopes = vectors[:, 1:] / design.scale
-        intercept = vectors[:, 0] - slopes @ design.centre
-        return pd.DataFrame(
-            np.column_stack([intercept, slopes]),
-            columns=["intercept", *design.encoder.columns],
-            index=pd.Index(batches.labels.categories, name="environment"),
-        )
-
-    def subset_coefficients(self) -> Any:
-        """Pooled fits of the subsets that selection chooses from, in the units of X.
-
-        Returns
-        -------
-        DataFrame
-            One row per subset: covariates, intercept and one column per encoded covariate.
-        """
-        import pandas as pd
-
-        check_is_fitted(self, "variables_")
-        if self._generic is not None:
-            raise InputError("subset_coefficients: only linear models have them.")
-        rule, design = self._fitted.selector, self._design
-        vectors = self._fitted.pooled[None] if rule is None else rule.vectors
-        names = [", ".join(design.encoder.names)] if rule is None else rule.names(design.encoder)
-        slopes = vectors[:, 1:] / design.scale
-        intercept = vectors[:, 0] - slopes @ design.centre
-        frame = pd.DataFrame(
-            np.column_stack([intercept, slopes]), columns=["intercept", *design.encoder.columns]
-        )
-        frame.insert(0, "covariates", names)
-        return frame
-
-    def environment_summary(self, X: Any, environment: Any = None) -> EnvironmentSummary:
-        """Summarise new environments as the model sees them.
-
-        Parameters
-        ----------
-        X : array or data frame of shape (n_rows, n_columns)
-            New covariates.
-        environment : array of shape (n_rows,) or label, optional
-            Environment of each row.
-
-        Returns
-        -------
-        EnvironmentSummary
-        """
-        return summarise_batches(self, self._batches(X, environment))
-
-    def explain_shift(self, X: Any, environment: Any = None) -> ShiftExplanation:
-        """Tell what is unusual about new environments and what it does to risks and predictions.
-
-        Parameters
-        ----------
-        X : array or data frame of shape (n_rows, n_columns)
-            New covariates.
-        environment : array of shape (n_rows,) or label, optional
-            Environment of each row.
-
-        Returns
-        -------
-        ShiftExplanation
-        """
-        return explain(self, self._batches(X, environment))
-
-    def identifiability(self) -> Identifiability:
-        """Tell how much of what environments need can be read from their covariates.
-
-        Returns
-        -------
-        Identifiability
-        """
-        check_is_fitted(self, "variables_")
-        return identify(self)
 
 
 def _in_order_of_content(

@@ -11,7 +11,15 @@ from shiftlab.adaptation._encode import Encoder
 from shiftlab.adaptation._gram import Moments, build_moments
 from shiftlab.adaptation._summaries import SummarySpec
 
-__all__ = ["Batches", "read_batches", "read_labels", "summarise"]
+__all__ = [
+    "MIN_BATCH_ROWS",
+    "MIN_TRAINING_ROWS",
+    "Batches",
+    "one_environment",
+    "read_batches",
+    "read_labels",
+    "summarise",
+]
 
 #: Training environments with fewer rows help to fit, but are not summarised.
 MIN_TRAINING_ROWS = 5

@@ -16,12 +16,12 @@ from shiftlab.adaptation._results import (
 )
 
 if TYPE_CHECKING:
-    from shiftlab.adaptation._base import AdaptiveBase
+    from shiftlab.adaptation._tell import Telling
 
 __all__ = ["explain", "identify", "select", "summarise_batches"]
 
 
-def select(model: "AdaptiveBase", batches: Batches, n_bootstrap: int) -> Selection:
+def select(model: "Telling", batches: Batches, n_bootstrap: int) -> Selection:
     """Answer `select` of the estimators."""
     fitted, design = model._fitted, model._design
     names = design.encoder.names
@@ -58,7 +58,7 @@ def select(model: "AdaptiveBase", batches: Batches, n_bootstrap: int) -> Selecti
 
 
 def _bootstrap_frequency(
-    model: "AdaptiveBase", batches: Batches, best: np.ndarray, n_bootstrap: int
+    model: "Telling", batches: Batches, best: np.ndarray, n_bootstrap: int
 ) -> np.ndarray:
     """How often resampled rows of a batch lead to the same set."""
     fitted, design = model._fitted, model._design
@@ -79,7 +79,7 @@ def _bootstrap_frequency(
     return same
 
 
-def summarise_batches(model: "AdaptiveBase", batches: Batches) -> EnvironmentSummary:
+def summarise_batches(model: "Telling", batches: Batches) -> EnvironmentSummary:
     """Answer `environment_summary` of the estimators."""
     fitted, design = model._fitted, model._design
     pvalues, _ = model._outside(batches)
@@ -97,7 +97,7 @@ def summarise_batches(model: "AdaptiveBase", batches: Batches) -> EnvironmentSum
     return EnvironmentSummary(records, points, training, design.summary_names)
 
 
-def explain(model: "AdaptiveBase", batches: Batches) -> ShiftExplanation:
+def explain(model: "Telling", batches: Batches) -> ShiftExplanation:
     """Answer `explain_shift`: set one coordinate after the other back to its training mean."""
     fitted, design = model._fitted, model._design
     scale, rule, selector = fitted.choice.scale, fitted.choice.rule, fitted.selector
@@ -126,7 +126,7 @@ def explain(model: "AdaptiveBase", batches: Batches) -> ShiftExplanation:
 
 
 def _risk_effect(
-    model: "AdaptiveBase", selector: Any, z: np.ndarray, reset: np.ndarray
+    model: "Telling", selector: Any, z: np.ndarray, reset: np.ndarray
 ) -> tuple[np.ndarray, str]:
     """Effect of each coordinate on the risk of the pooled model over its strongest rival."""
     if selector is None:
@@ -141,7 +141,7 @@ def _risk_effect(
     return selector.differences(reset)[:, rival] - now[rival], label
 
 
-def identify(model: "AdaptiveBase") -> Identifiability:
+def identify(model: "Telling") -> Identifiability:
     """Answer `identifiability`: the best setting of each strategy, and the regret explained."""
     choice, fitted = model._fitted.choice, model._fitted
     usable = model._design.summaries.usable & ~np.isnan(choice.losses).all(axis=0)

@@ -18,7 +18,11 @@ from shiftlab.adaptation._features import SummaryScale
 from shiftlab.adaptation._rules import SubsetRule
 from shiftlab.adaptation._strategies import Setting, risk_regression
 
-__all__ = ["GenericFit", "fit_generic"]
+__all__ = [
+    "MOST_MODELS",
+    "GenericFit",
+    "fit_generic",
+]
 
 #: Candidate subsets for which clones are fitted.
 MOST_MODELS = 8
@@ -129,13 +133,14 @@ def fit_generic(
     if len(chosen):
         z[chosen] = summaries.standardised(scale, chosen)
     augment = strategy in ("auto", "augment")
-    jobs = [(estimator, X, y, labels.codes, weights, z, columns, fold, augment) for fold in folds]
+    data = (X, y, labels.codes, weights, z)
+    jobs = [(estimator, data, columns, fold, augment) for fold in folds]
     parts = parallel_map(_fit_without, jobs, n_jobs=n_jobs)
     risks = np.full((len(labels), len(columns) + augment), np.nan if folds else 0.0)
     for fold, found in zip(folds, parts, strict=True):
         risks[fold] = found
     names = _settings(strategy) if folds else ["pooled"]
-    losses = _setting_losses(risks, z, columns, pooled, chosen, folds, names, len(labels))
+    losses = _setting_losses(risks, z, columns, pooled, chosen, folds, names)
     allowed = np.array([strategy == "auto" or n == strategy for n in names])
     found = setting_weights(losses[:, chosen], allowed, sharp=True) if folds else np.ones(1)
     best = int(found.argmax())
@@ -172,11 +177,10 @@ def _setting_losses(
     chosen: np.ndarray,
     folds: Sequence[np.ndarray],
     names: Sequence[str],
-    n_environments: int,
 ) -> np.ndarray:
     """Risk of each strategy in left-out environments; a mixture counts the mean of the risks."""
     k = len(columns)
-    losses = np.full((len(names), n_environments), np.nan)
+    losses = np.full((len(names), len(risks)), np.nan)
     losses[0] = risks[:, pooled]
     for i, name in enumerate(names):
         if name == "augment":
@@ -200,16 +204,13 @@ def _with_intercept(columns: np.ndarray) -> np.ndarray:
 
 def _fit_without(
     estimator: Any,
-    X: np.ndarray,
-    y: np.ndarray,
-    codes: np.ndarray,
-    weights: np.ndarray | None,
-    z: np.ndarray,
+    data: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None, np.ndarray],
     columns: np.ndarray,
     fold: np.ndarray,
     augment: bool,
 ) -> np.ndarray:
     """Risk of every candidate in the environments of a fold, fitted to the others."""
+    X, y, codes, weights, z = data
     tested = np.isin(codes, fold)
     designs = [X[:, used] for used in columns]
     if augment:

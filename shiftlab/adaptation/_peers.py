@@ -17,7 +17,10 @@ from shiftlab.adaptation._subsets import full_enumeration, solve_subsets, to_col
 from shiftlab.adaptation._summarizer import EnvironmentSummarizer
 from shiftlab.exceptions import InputError
 
-__all__ = ["BASELINES", "BaselineRegressor"]
+__all__ = [
+    "BASELINES",
+    "BaselineRegressor",
+]
 
 BASELINES = (
     "pooled", "causal", "lasso", "anchor", "icp", "group_dro", "vrex", "boosting",

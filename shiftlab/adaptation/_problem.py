@@ -13,7 +13,12 @@ import numpy as np
 from shiftlab.adaptation._gram import Moments
 from shiftlab.adaptation._subsets import SINGULAR, solve_subsets
 
-__all__ = ["Problem", "SquaredProblem", "solve_varying", "varying_normal"]
+__all__ = [
+    "Problem",
+    "SquaredProblem",
+    "solve_varying",
+    "varying_normal",
+]
 
 
 class Problem(Protocol):

@@ -13,6 +13,7 @@ from shiftlab.exceptions import InputError
 
 __all__ = [
     "MOST_ENUMERATED",
+    "SINGULAR",
     "candidate_sets",
     "full_enumeration",
     "leave_one_out_risks",

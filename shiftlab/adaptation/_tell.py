@@ -1,0 +1,155 @@
+"""What the estimators tell about new environments and about themselves."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from shiftlab.adaptation._batches import Batches
+from shiftlab.adaptation._explain import explain, identify, select, summarise_batches
+from shiftlab.adaptation._fit import Design, Fitted
+from shiftlab.adaptation._generic import GenericFit
+from shiftlab.adaptation._results import (
+    EnvironmentSummary,
+    Identifiability,
+    Selection,
+    ShiftExplanation,
+)
+from shiftlab.exceptions import InputError
+
+__all__ = ["Telling"]
+
+
+class Telling:
+    """Answers of a fitted estimator; the estimators bring `_batches` and what they have learned."""
+
+    _design: Design
+    _fitted: Fitted
+    _generic: GenericFit | None
+    strategy_: str
+    guard_active_: bool
+
+    def _batches(self, X: Any, environment: Any) -> Batches:
+        raise NotImplementedError
+
+    def _outside(self, batches: Batches) -> tuple[np.ndarray, np.ndarray]:
+        raise NotImplementedError
+
+    def _vectors(self, batches: Batches) -> tuple[np.ndarray, list[str], np.ndarray, np.ndarray]:
+        raise NotImplementedError
+
+    def select(self, X: Any, environment: Any = None, *, n_bootstrap: int = 50) -> Selection:
+        """Tell which covariates to use in which environment.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n_rows, n_columns)
+            New covariates; outcomes are not needed.
+        environment : array of shape (n_rows,) or label, optional
+            Environment of each row. Without it (and without a column named in the constructor) all
+            rows are one environment.
+        n_bootstrap : int, default 50
+            Resamples of the rows behind the bootstrap frequency.
+
+        Returns
+        -------
+        Selection
+        """
+        batches = self._batches(X, environment)
+        return select(self, batches, n_bootstrap)
+
+    def coefficients(self, X: Any, environment: Any = None) -> Any:
+        """Coefficients that `predict` uses in each environment, in the units of X.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n_rows, n_columns)
+            New covariates.
+        environment : array of shape (n_rows,) or label, optional
+            Environment of each row.
+
+        Returns
+        -------
+        DataFrame
+            One row per environment; the first column is the intercept.
+        """
+        import pandas as pd
+
+        batches = self._batches(X, environment)
+        if self._generic is not None:
+            raise InputError("coefficients: only linear models (estimator=None) have them.")
+        vectors = self._vectors(batches)[0]
+        design: Design = self._design
+        slopes = vectors[:, 1:] / design.scale
+        intercept = vectors[:, 0] - slopes @ design.centre
+        return pd.DataFrame(
+            np.column_stack([intercept, slopes]),
+            columns=["intercept", *design.encoder.columns],
+            index=pd.Index(batches.labels.categories, name="environment"),
+        )
+
+    def subset_coefficients(self) -> Any:
+        """Pooled fits of the subsets that selection chooses from, in the units of X.
+
+        Returns
+        -------
+        DataFrame
+            One row per subset: covariates, intercept and one column per encoded covariate.
+        """
+        import pandas as pd
+
+        check_is_fitted(self, "variables_")
+        if self._generic is not None:
+            raise InputError("subset_coefficients: only linear models have them.")
+        rule, design = self._fitted.selector, self._design
+        vectors = self._fitted.pooled[None] if rule is None else rule.vectors
+        names = [", ".join(design.encoder.names)] if rule is None else rule.names(design.encoder)
+        slopes = vectors[:, 1:] / design.scale
+        intercept = vectors[:, 0] - slopes @ design.centre
+        frame = pd.DataFrame(
+            np.column_stack([intercept, slopes]), columns=["intercept", *design.encoder.columns]
+        )
+        frame.insert(0, "covariates", names)
+        return frame
+
+    def environment_summary(self, X: Any, environment: Any = None) -> EnvironmentSummary:
+        """Summarise new environments as the model sees them.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n_rows, n_columns)
+            New covariates.
+        environment : array of shape (n_rows,) or label, optional
+            Environment of each row.
+
+        Returns
+        -------
+        EnvironmentSummary
+        """
+        return summarise_batches(self, self._batches(X, environment))
+
+    def explain_shift(self, X: Any, environment: Any = None) -> ShiftExplanation:
+        """Tell what is unusual about new environments and what it does to risks and predictions.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n_rows, n_columns)
+            New covariates.
+        environment : array of shape (n_rows,) or label, optional
+            Environment of each row.
+
+        Returns
+        -------
+        ShiftExplanation
+        """
+        return explain(self, self._batches(X, environment))
+
+    def identifiability(self) -> Identifiability:
+        """Tell how much of what environments need can be read from their covariates.
+
+        Returns
+        -------
+        Identifiability
+        """
+        check_is_fitted(self, "variables_")
+        return identify(self)

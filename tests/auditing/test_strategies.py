@@ -267,6 +267,12 @@ class TestBadInput:
         with pytest.raises(InputError, match="missing"):
             run("match", FRAME.assign(sex=[None, *FRAME["sex"][1:]]))
 
+    def test_missing_cell(self):
+        frame = FRAME.assign(x=[np.nan, *FRAME["x"][1:]])
+        with pytest.raises(InputError, match="data: column 'x'"):
+            run("match", frame)
+        assert run("optimal", frame).accepted  # needs no distances
+
     def test_one_class(self):
         with pytest.raises(DegenerateDataError, match="favourable"):
             run("match", FRAME.assign(hired=0))

@@ -107,7 +107,8 @@ def test_replay_raises_what_the_cell_raised():
 
 def test_a_new_level_never_changes_old_rows():
     old = small(n_replicates=2, metrics=["mae"]).run().to_frame()
-    grown = small({"beta": [2.7, -0.5, 1.5], "include_sensitive": [True, False]}, n_replicates=3, metrics=["mae"],
+    grid = {"beta": [2.7, -0.5, 1.5], "include_sensitive": [True, False]}
+    grown = small(grid, n_replicates=3, metrics=["mae"],
                   models={"other": LogisticRegression(C=0.1), "logistic": LogisticRegression()},
                   explainers={"wide": LIME_WIDE, "lime": LIME})  # fmt: skip
     new = grown.run().to_frame()

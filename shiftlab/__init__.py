@@ -19,6 +19,7 @@ _SUBPACKAGES = (
     "exceptions",
     "generalization",
     "graphs",
+    "independence",
     "explanation",
     "kernels",
     "metrics",

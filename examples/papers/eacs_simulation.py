@@ -82,7 +82,9 @@ def main_table(repetitions):
 
 def size_table(repetitions):
     print(f"\nenvironments per type and noise, {repetitions} repetitions")
-    print(f"{'per type':>8}{'noise':>7}{'pooled':>9}{'paper':>8}{'select':>9}{'paper':>8}{'auto':>8}")
+    print(
+        f"{'per type':>8}{'noise':>7}{'pooled':>9}{'paper':>8}{'select':>9}{'paper':>8}{'auto':>8}"
+    )
     for (per_type, noise), (eacs, erm) in PAPER_SIZE.items():
         found = repeat(repetitions, per_type, noise, strategies=("pooled", "select", "auto"))
         print(

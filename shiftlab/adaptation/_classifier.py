@@ -10,6 +10,7 @@ from shiftlab._core.validation import Labels, check_weights
 from shiftlab.adaptation._base import AdaptiveBase
 from shiftlab.adaptation._gram import Moments
 from shiftlab.adaptation._logistic import LogisticProblem
+from shiftlab.adaptation._outcomes import check_classes
 from shiftlab.adaptation._problem import Problem
 
 __all__ = ["EnvironmentAdaptiveClassifier"]
@@ -172,23 +173,7 @@ default "auto"
         return float(np.average(hits, weights=check_weights(sample_weight, len(hits))))
 
     def _check_outcome(self, y: Any, n_rows: int | None) -> np.ndarray:
-        from sklearn.utils import check_consistent_length, column_or_1d
-        from sklearn.utils.multiclass import check_classification_targets
-
-        if y is None:
-            raise ValueError(
-                "This EnvironmentAdaptiveClassifier estimator requires y to be passed, but the "
-                "target y is None."
-            )
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(
-                "EnvironmentAdaptiveClassifier needs at least 2 classes; y has 1 class."
-            )
-        if n_rows is not None:
-            check_consistent_length(np.zeros(n_rows), y)
+        self.classes_, codes = check_classes(y, n_rows, type(self).__name__)
         return codes
 
     def _uses_clones(self) -> bool:

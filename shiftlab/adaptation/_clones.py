@@ -26,8 +26,7 @@ def fit_clones(
     folds = usable_folds(design, options)
     strategy = options.strategy
     if folds is None:
-        every = np.ones(len(design.summaries.usable), dtype=bool)
-        folds, strategy = [np.flatnonzero(every)[:0]], "pooled"
+        folds, strategy = [], "pooled"
     fit, scale = fit_generic(
         estimator, rows, design.summaries, task.columns[:, 1:], (task.pooled, task.causal), folds,
         strategy=strategy, guard=options.guard, n_jobs=options.n_jobs,
@@ -41,8 +40,7 @@ def fit_clones(
         fit.settings[best], PooledRule(nothing), scale, fit.settings, fit.losses, fit.weights,
         held_out, fit.guard_active or forced, _proposed(fit),
     )  # fmt: skip
-    selector = fit.rule if len(folds) > 1 else None
-    return fit, Fitted(choice, selector, sets, range_of(design, scale), nothing, nothing, fit.risks)
+    return fit, Fitted(choice, fit.rule, sets, range_of(design, scale), nothing, nothing, fit.risks)
 
 
 def _proposed(fit: GenericFit) -> Setting:

@@ -36,7 +36,7 @@ class GenericFit:
         Columns of each.
     augmented : estimator or None
         Fitted to covariates and summaries.
-    rule : SubsetRule
+    rule : SubsetRule or None
         Weights of the candidates.
     pooled : int
         Index of the model of all covariates.
@@ -54,7 +54,7 @@ class GenericFit:
     models: list[Any]
     columns: np.ndarray
     augmented: Any
-    rule: SubsetRule
+    rule: SubsetRule | None
     pooled: int
     settings: tuple[Setting, ...]
     weights: np.ndarray
@@ -74,9 +74,9 @@ class GenericFit:
         k = len(self.models)
         share = np.zeros((len(z), k))
         share[:, self.pooled] += by_setting.get("pooled", 0.0)
-        if by_setting.get("select", 0.0):
+        if self.rule is not None and by_setting.get("select", 0.0):
             share += by_setting["select"] * np.eye(k)[self.rule.choose(z)]
-        if by_setting.get("mix", 0.0):
+        if self.rule is not None and by_setting.get("mix", 0.0):
             share += by_setting["mix"] * self.rule.probabilities(z)
         total = None
         for model, used, weight in zip(self.models, self.columns, share[codes].T, strict=True):
@@ -124,26 +124,27 @@ def fit_generic(
     X, y, labels, weights = rows
     pooled, causal = plain
     chosen = np.flatnonzero(summaries.usable)
-    scale = summaries.scale(chosen)
+    scale = summaries.scale(chosen if len(chosen) else np.arange(len(labels)))
     z = np.zeros((len(labels), summaries.values.shape[1]))
-    z[chosen] = summaries.standardised(scale, chosen)
+    if len(chosen):
+        z[chosen] = summaries.standardised(scale, chosen)
     augment = strategy in ("auto", "augment")
     jobs = [(estimator, X, y, labels.codes, weights, z, columns, fold, augment) for fold in folds]
     parts = parallel_map(_fit_without, jobs, n_jobs=n_jobs)
-    risks = np.full((len(labels), len(columns) + augment), np.nan)
+    risks = np.full((len(labels), len(columns) + augment), np.nan if folds else 0.0)
     for fold, found in zip(folds, parts, strict=True):
         risks[fold] = found
-    names = _settings(strategy)
+    names = _settings(strategy) if folds else ["pooled"]
     losses = _setting_losses(risks, z, columns, pooled, chosen, folds, names, len(labels))
     allowed = np.array([strategy == "auto" or n == strategy for n in names])
-    found = setting_weights(losses[:, chosen], allowed, sharp=True)
+    found = setting_weights(losses[:, chosen], allowed, sharp=True) if folds else np.ones(1)
     best = int(found.argmax())
     active = False
     if guard and names[best] != "pooled":
         gain = (losses[0] - losses[best])[chosen]
         active = bool(gain.mean() <= 0.5 * gain.std(ddof=1) / np.sqrt(len(gain)))
         found = np.eye(len(names))[0] if active else found
-    rule = risk_regression(
+    rule = None if not folds else risk_regression(
         risks[chosen][:, : len(columns)], np.zeros(columns.shape), _with_intercept(columns),
         pooled, z[chosen], soft=False,
     )  # fmt: skip

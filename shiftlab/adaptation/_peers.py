@@ -6,12 +6,13 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from shiftlab._core.checks import check_option
+from shiftlab._core.checks import check_length, check_option
 from shiftlab._core.random import RandomState
 from shiftlab._core.validation import Labels, check_environment
 from shiftlab.adaptation._batches import read_labels
 from shiftlab.adaptation._encode import fit_encoder
 from shiftlab.adaptation._gram import Moments, build_moments
+from shiftlab.adaptation._outcomes import check_numbers
 from shiftlab.adaptation._subsets import full_enumeration, solve_subsets, to_columns
 from shiftlab.adaptation._summarizer import EnvironmentSummarizer
 from shiftlab.exceptions import InputError
@@ -119,11 +120,10 @@ class BaselineRegressor(RegressorMixin, BaseEstimator):
         else:
             X = validate_data(self, X)
         covariates, values = read_labels(X, self.environment, environment)
-        y = np.asarray(y, dtype=np.float64).ravel()
+        y = check_numbers(y, None, type(self).__name__)
         self._encoder = fit_encoder(covariates)
         matrix = self._encoder.encode(covariates)[0]
-        if len(y) != len(matrix) or not np.isfinite(y).all():
-            raise InputError("y must have one finite number per row of X.")
+        check_length(y, len(matrix), "y")
         if values is None:
             if self.method not in ("pooled", "causal", "boosting"):
                 raise InputError(f"environment is needed by method={self.method!r}.")

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from shiftlab._core.validation import Labels, check_weights
 from shiftlab.adaptation._base import AdaptiveBase
@@ -12,6 +12,7 @@ from shiftlab.adaptation._encode import Encoder
 from shiftlab.adaptation._fit import Design, summary_table
 from shiftlab.adaptation._gram import EnvironmentGrams, Moments
 from shiftlab.adaptation._intervals import EnvironmentQuantiles, collect
+from shiftlab.adaptation._outcomes import check_numbers
 from shiftlab.adaptation._problem import Problem, SquaredProblem
 from shiftlab.exceptions import InputError
 
@@ -158,6 +159,9 @@ class EnvironmentAdaptiveRegressor(RegressorMixin, AdaptiveBase):
             raise InputError("estimator: other models need rows; leave it None with fit_grams.")
         names = grams.feature_names_in_
         self.n_features_in_ = len(names)
+        self._generic = None
+        if names != tuple(f"x{j}" for j in range(len(names))):
+            self.feature_names_in_ = np.array(names, dtype=object)
         encoder = Encoder(names, (None,) * len(names))
         moments, offset, scale = grams.moments_.standardised()
         moments = Moments(
@@ -263,18 +267,7 @@ class EnvironmentAdaptiveRegressor(RegressorMixin, AdaptiveBase):
         return float(r2_score(y, predicted, sample_weight=weights))
 
     def _check_outcome(self, y: Any, n_rows: int | None) -> np.ndarray:
-        from sklearn.utils import check_array, check_consistent_length
-
-        if y is None:
-            raise ValueError(
-                "This EnvironmentAdaptiveRegressor estimator requires y to be passed, but the "
-                "target y is None."
-            )
-        y = check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
-        y = np.asarray(column_or_1d(y, warn=True), dtype=np.float64)
-        if n_rows is not None:
-            check_consistent_length(np.zeros(n_rows), y)
-        return y
+        return check_numbers(y, n_rows, type(self).__name__)
 
     def _make_problem(self, moments: Moments, shares: np.ndarray, rows: tuple[Any, ...]) -> Problem:
         return SquaredProblem(moments, shares)

@@ -20,10 +20,10 @@ _BY_REGIME = {
         "repeated rows are visible only through distributions.",
     ),
     "features": (
-        "Only covariates are known. A sample of genuine, distinct rows that was chosen by the "
-        "decisions (entropic or stealthily biased sampling) cannot be told from an honest one by "
-        "covariates alone: no test has power against it. Ask for decisions, for queries to the "
-        "model, or draw the sample yourself after a commitment.",
+        "Only covariates are known. Stealthily biased sampling picks genuine rows by their "
+        "decisions and keeps the covariates as they are: no test on covariates has power against "
+        "it, and little against other ways of picking genuine rows. Ask for decisions, for "
+        "queries to the model, or draw the sample yourself after a commitment.",
     ),
 }
 

@@ -121,5 +121,6 @@ class FlipAudit(Result):
         ax.axvline(0, color="0.5", linewidth=0.8)
         labels = [plot_text(f"{c.group} to {c.other}, {c.kind}") for c in shown]
         ax.set_yticks(range(len(shown)), labels)
+        ax.set_ylim(-0.6, len(shown) - 0.4)
         ax.set_xlabel("flips beyond the same-group baseline (share of persons)")
         return ax

@@ -1,5 +1,6 @@
 """Pictures of frontier and planner."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def plot_frontier(result: Any, ax: "Axes | None" = None) -> "Axes":
         label=f"population {result.population_value:.3g}",
     )
     if len({p.m for p in result.points}) > 1:
-        ax.set_xscale("log")
+        _logarithmic(ax, [p.m for p in result.points])
     if ratio:
         ax.set_ylim(0, top)
     ax.set_xlabel("rows of the sample")
@@ -47,7 +48,7 @@ def plot_power(result: Any, ax: "Axes | None" = None) -> "Axes":
     if result.curve:
         sizes, power = zip(*result.curve, strict=True)
         ax.plot(sizes, power, "o-", ms=4, label=_NAMES[result.test])
-        ax.set_xscale("log")
+        _logarithmic(ax, sizes)
     ax.axhline(result.asked, color="0.4", linestyle=":", label=f"power {result.asked:g}")
     if result.m is not None:
         ax.axvline(result.m, color="C3", linestyle="--", label=f"m = {result.m}")
@@ -56,6 +57,17 @@ def plot_power(result: Any, ax: "Axes | None" = None) -> "Axes":
     ax.set_ylabel("power")
     ax.legend(frameon=False, loc="lower right")
     return ax
+
+
+def _logarithmic(ax: "Axes", sizes: Sequence[int]) -> None:
+    """Scale the axis and write round numbers of rows below it."""
+    ax.set_xscale("log")
+    steps = [step * 10**power for power in range(10) for step in (1, 2, 5)]
+    low, high = min(sizes), max(sizes)
+    ticks = [step for step in steps if low <= step <= high]
+    ticks = ticks if len(ticks) <= 8 else [t for t in ticks if str(t)[0] == "1"]
+    ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    ax.set_xticks([], minor=True)
 
 
 def _axes(ax: "Axes | None") -> "Axes":

@@ -50,20 +50,26 @@ def plot_moves(
     starts: np.ndarray,
     ends: np.ndarray,
     columns: Sequence[str],
-    rising: np.ndarray,
+    change: np.ndarray,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw the moves in the plane of the two coordinates with the largest total displacement."""
+    """Draw the moves in the plane of the two coordinates with the largest total displacement.
+
+    `change` is 1 where the decision becomes favourable, -1 where it becomes unfavourable, and 0
+    where only the group changes.
+    """
     import matplotlib.pyplot as plt
 
     if ax is None:
         ax = plt.subplots(figsize=(6.4, 4.8), layout="constrained")[1]
     order = np.argsort(-np.abs(ends - starts).sum(axis=0), kind="stable")
     x, y = (int(order[0]), int(order[1])) if len(order) > 1 else (int(order[0]), int(order[0]))
-    for chosen, colour, label in (
-        (rising, "C0", "to the favourable decision"),
-        (~rising, "C3", "to the unfavourable decision"),
+    for kind, colour, label in (
+        (1, "C0", "to the favourable decision"),
+        (-1, "C3", "to the unfavourable decision"),
+        (0, "C1", "to another group"),
     ):
+        chosen = change == kind
         if not chosen.any():
             continue
         a, b = starts[chosen], ends[chosen]

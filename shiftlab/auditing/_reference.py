@@ -137,7 +137,8 @@ class Reference:
         Raises
         ------
         InputError
-            If a named column is missing, a sensitive cell is, or decisions do not have two values.
+            If a named column is missing, a sensitive cell is, an identifier repeats, or decisions
+            do not have two values.
         """
         self._clear()
         return self._read(data, known=False)
@@ -175,11 +176,21 @@ class Reference:
         self._hashes.append(np.sort(hash_rows(table)))
         if self.roles.row_id is not None:
             self._ids.append(hash_rows(table.select([self.roles.row_id])))
+            self._check_ids()
         for column in self.roles.covariates(table):
             self._values.setdefault(column.name, ValueCounts()).add(column)
         self._kept.add(features)
         self.n_rows += table.n_rows
         return self
+
+    def _check_ids(self) -> None:
+        ids = self.id_hashes
+        n_repeated = int((ids[1:] == ids[:-1]).sum())
+        if n_repeated:
+            raise InputError(
+                f"row_id: {n_repeated} row(s) of the reference repeat an identifier. An identifier "
+                "names one row; choose another column, or leave row_id out."
+            )
 
     def check_schema(self, table: Table, name: str) -> None:
         """Check that a table has the columns of the reference.

@@ -89,7 +89,8 @@ class Roles:
         """
         if self.decision is None or not self.sensitive_features:
             return None
-        features = check_sensitive_features(list(self.sensitive_features), table)[0]
+        # One by one: as many names as rows could be taken for one label per row.
+        features = [check_sensitive_features(n, table)[0][0] for n in self.sensitive_features]
         chosen = _positive(table[self.decision], self.pos_label, known)
         outcome = None
         if self.label is not None:

@@ -21,6 +21,8 @@ from shiftlab.exceptions import InputError
 __all__ = ["Assignment", "solve_transport"]
 
 _GRID = 7
+#: So few points (the cells themselves) cost nothing: the highest rate is found to all digits.
+_FEW = 100
 #: The default tolerance of the solver, 1e-7, is larger than the mass of a row.
 _SOLVER = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
 
@@ -186,7 +188,8 @@ def solve_transport(
             "through a model."
         )
     bracket = (float(tops[max(best - 1, 0)]), float(tops[min(best + 1, _GRID - 1)]))
-    top = _minimise(cost, bracket, float(tops[best]), values[best])
+    precision = 1e-10 if len(mass) <= _FEW else 1e-6
+    top = _minimise(cost, bracket, float(tops[best]), values[best], precision)
     solved = program.solve(top, tol)
     if solved is None:  # cannot happen: `top` was solved before
         raise InputError("The target cannot be reached with these destinations.")
@@ -194,11 +197,15 @@ def solve_transport(
 
 
 def _minimise(
-    cost: Callable[[float], float], bracket: tuple[float, float], start: float, value: float
+    cost: Callable[[float], float],
+    bracket: tuple[float, float],
+    start: float,
+    value: float,
+    precision: float,
 ) -> float:
     if bracket[1] - bracket[0] < 1e-12:
         return start
     found = minimize_scalar(
-        cost, bounds=bracket, method="bounded", options={"xatol": 1e-6 * bracket[1]}
+        cost, bounds=bracket, method="bounded", options={"xatol": precision * bracket[1]}
     )
     return float(found.x) if found.fun <= value else start

@@ -91,14 +91,14 @@ class WassersteinProjection(Result):
         )
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return one line per pair of cells between which mass moves."""
+        """Return one line per pair of cells between which more than 1e-8 of the mass moves."""
         import pandas as pd
 
         n_cells = 2 * len(self.groups)
         flows = np.zeros((n_cells, n_cells))
         np.add.at(flows, (self.cells_from, self.cells_to), self.mass)
         lines = []
-        for origin, target in np.argwhere(flows > 0):
+        for origin, target in np.argwhere(flows > 1e-8):
             moves = (self.cells_from == origin) & (self.cells_to == target)
             lines.append(
                 {
@@ -141,5 +141,5 @@ class WassersteinProjection(Result):
         if self.starts is None or self.ends is None or not len(self.mass):
             before, after = self.mass_before[:, None, :], self.mass_after[:, None, :]
             return plot_rate_moves(self.groups, before, after, ax)
-        rising = self.cells_to % 2 > self.cells_from % 2
-        return plot_moves(self.starts, self.ends, self.columns, rising, ax)
+        change = self.cells_to % 2 - self.cells_from % 2
+        return plot_moves(self.starts, self.ends, self.columns, change, ax)

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ from shiftlab._core.frames import Table, as_table
 from shiftlab._core.progress import Progress
 from shiftlab.discovery._describe import describe
 from shiftlab.discovery._driving_force import DrivingForce
+from shiftlab.discovery._lags import add_lags
 from shiftlab.discovery._phases import Settings, run_phases
 from shiftlab.discovery._prepare import prepare
-from shiftlab.discovery._result import DiscoveryResult
+from shiftlab.discovery._result import DiscoveryResult, EdgeReason
 from shiftlab.discovery._surrogate import read_surrogate
 from shiftlab.discovery._tests import read_test
 from shiftlab.exceptions import InputError
@@ -35,7 +37,8 @@ class CDNOD(BaseEstimator):
     Parameters
     ----------
     ci_test : str or IndependenceTest, default "kernel"
-        "kernel", "fisher_z", "contingency" or a test of `shiftlab.independence`.
+        "kernel", "fisher_z", "chi2", "g2", "gcm", "kci", "rcit", "hsic", or a test object of
+        `shiftlab.independence` with its own options.
     alpha : float, default 0.05
         Level of each independence test.
     environment : str, int or sequence of these, optional
@@ -59,8 +62,9 @@ class CDNOD(BaseEstimator):
         Columns of numbers that are codes.
     missing : {"raise", "pairwise"}, default "raise"
         "pairwise" uses, for each test, the rows that are complete in it.
-    n_components : int, default 3
-        Components of each driving force.
+    lags : int, default 0
+        Add each variable as it was up to so many rows earlier (``x[t-1]``, ...), within its
+        environment. Only edges into the present are sought; the past comes first.
     progress : bool or callable, default False
         True draws a bar on standard error; a callable gets (done, total, description).
 
@@ -130,7 +134,7 @@ class CDNOD(BaseEstimator):
         knowledge: Any = None,
         categorical_features: Sequence[str | int] = (),
         missing: str = "raise",
-        n_components: int = 3,
+        lags: int = 0,
         progress: Progress = False,
     ) -> None:
         self.ci_test = ci_test
@@ -144,7 +148,7 @@ class CDNOD(BaseEstimator):
         self.knowledge = knowledge
         self.categorical_features = categorical_features
         self.missing = missing
-        self.n_components = n_components
+        self.lags = lags
         self.progress = progress
 
     def fit(self, X: Any, y: Any = None, *, environment: Any = None) -> "CDNOD":
@@ -154,8 +158,8 @@ class CDNOD(BaseEstimator):
         ----------
         X : array or data frame of shape (n_rows, n_variables)
             Numbers and categories.
-        y : ignored
-            Present for scikit-learn.
+        y : None
+            Ignored; present for scikit-learn.
         environment : array of shape (n_rows,) or (n_rows, k), optional
             Labels, several context columns, or times (numbers or dates). With neither this nor a
             column named in the constructor the order of the rows is taken as time.
@@ -176,6 +180,10 @@ class CDNOD(BaseEstimator):
         table = as_table(covariates)
         name = self.environment if isinstance(self.environment, str) else ""
         surrogate, notes = read_surrogate(values, table.n_rows, self.environment_type, name)
+        table = table.with_kinds(dict.fromkeys(self._categorical(table), "categorical"))
+        if check_integer(self.lags, "lags", minimum=0):
+            table, surrogate, past = add_lags(table, surrogate, self.lags)
+            settings = replace(settings, past=frozenset(past))
         prepared = prepare(table, surrogate, self._categorical(table))
         settings.knowledge.check_names(prepared.names)
         for warning in (*notes, *prepared.warnings):
@@ -212,6 +220,18 @@ class CDNOD(BaseEstimator):
             f"{', '.join(self.changing_) or 'none'}."
         )
 
+    @property
+    def edge_reasons_(self) -> dict[tuple[str, str], EdgeReason]:
+        """(source, target) -> why the edge is there and points where it points."""
+        check_is_fitted(self)
+        return {(r.source, r.target): r for r in self.result_.edges}
+
+    @property
+    def separating_sets_(self) -> dict[frozenset[str], tuple[str, ...]]:
+        """The two names of a pair without an edge -> the names that separate them."""
+        check_is_fitted(self)
+        return {frozenset((a, b)): given for a, b, given in self.result_.separating_sets}
+
     def plot(self, ax: Any = None) -> Any:
         """Draw the graph; see `DiscoveryResult.plot`."""
         check_is_fitted(self)
@@ -232,7 +252,6 @@ class CDNOD(BaseEstimator):
             correction=self.correction,
             orient=self.orient,
             margin=float(self.margin),
-            n_components=check_integer(self.n_components, "n_components"),
             knowledge=_read_knowledge(self.knowledge),
             progress=self.progress,
         )
@@ -255,6 +274,7 @@ class CDNOD(BaseEstimator):
             "margin": settings.margin,
             "correction": settings.correction,
             "environment_type": self.environment_type,
+            "lags": self.lags,
             "missing": self.missing,
             "knowledge": settings.knowledge.to_dict(),
         }
@@ -265,8 +285,6 @@ class CDNOD(BaseEstimator):
         self.augmented_graph_ = result.augmented
         self.invariance_graph_ = result.invariance
         self.changing_ = list(result.changing)
-        self.edge_reasons_ = {(r.source, r.target): r for r in result.edges}
-        self.separating_sets_ = {frozenset((a, b)): s for a, b, s in result.separating_sets}
         self.conflicts_ = result.conflicts
         self.merged_ = dict(result.merged)
         self.n_tests_ = result.n_tests

@@ -1,6 +1,7 @@
 """From positions to names: the findings become a result that can be read."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,10 @@ def describe(
     reasons.sort(key=lambda r: (order[r.source], order[r.target]))
     inside = [edge for edge in edges if root_name not in edge[:2]]
     changing = [names[v] for v in found.changing]
+    forces = [
+        replace(force, parents=tuple(sorted(force.parents, key=order.__getitem__)))
+        for force in found.forces
+    ]
     evidence = found.skeleton.evidence
     return DiscoveryResult(
         graph=MixedGraph(prepared.names, inside),
@@ -56,7 +61,7 @@ def describe(
         edges=tuple(reasons),
         separating_sets=_by_pair(found.skeleton.separators, names, order, _named(names, order)),
         conflicts=tuple(_conflict(*item, names=names) for item in found.orientation.conflicts),
-        driving_forces=tuple(sorted(found.forces, key=lambda force: order[force.variable])),
+        driving_forces=tuple(sorted(forces, key=lambda force: order[force.variable])),
         test_paths=_by_pair(evidence, names, order, lambda e: tuple(e.path)),
         merged=prepared.merged,
         constant=prepared.constant,

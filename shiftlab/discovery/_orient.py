@@ -130,7 +130,7 @@ def orient(
     for i, j in np.argwhere(np.triu(skeleton.adjacent)).tolist():
         for a, b in ((i, j), (j, i)):
             if not rules.may_cause[b, a]:
-                rule = "environment" if a == root else "knowledge"
+                rule = "environment" if a == root else "time" if rules.past[a] else "knowledge"
                 state.claim({(a, b): Direction(rule)})
     triples = _triples(skeleton, tests, root, alpha)
     for _, arrows in sorted(triples, key=lambda item: item[0]):

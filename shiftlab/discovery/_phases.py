@@ -1,6 +1,6 @@
 """The four phases in order, on a prepared table."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,6 +26,9 @@ from shiftlab.independence import IndexedTest
 
 __all__ = ["Findings", "Settings", "force_of", "run_phases"]
 
+#: Components kept of each driving force.
+N_COMPONENTS = 3
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -35,10 +38,12 @@ class Settings:
     ----------
     make_test : callable
         Prepares the independence test for a table.
-    alpha, max_cond, correction, orient, margin, n_components
+    alpha, max_cond, correction, orient, margin
         See `shiftlab.discovery.CDNOD`.
     knowledge : Knowledge
     progress : bool or callable
+    past : collection of str
+        Variables of earlier rows.
     """
 
     make_test: Callable[[Table], IndexedTest]
@@ -47,9 +52,9 @@ class Settings:
     correction: str
     orient: str
     margin: float
-    n_components: int
     knowledge: Knowledge
     progress: Progress = False
+    past: Collection[str] = ()
 
 
 @dataclass
@@ -106,7 +111,7 @@ def run_phases(prepared: Prepared, settings: Settings, root_name: str) -> Findin
         knowledge = settings.knowledge
     root = len(names) - 1
     tests = settings.make_test(Table((*table.columns, root_column), table.n_rows))
-    rules = Rules.of(names, root, knowledge)
+    rules = Rules.of(names, root, knowledge, settings.past)
     skeleton = find_skeleton(
         tests,
         rules,
@@ -124,7 +129,7 @@ def run_phases(prepared: Prepared, settings: Settings, root_name: str) -> Findin
         mechanisms = Mechanisms([(column,) for column in table], surrogate)
         if settings.orient == "changes":
             _orient_by_changes(found, mechanisms, settings.margin)
-        _find_forces(found, mechanisms, surrogate, settings.n_components)
+        _find_forces(found, mechanisms, surrogate)
     return found
 
 
@@ -164,15 +169,13 @@ def _components(marks: np.ndarray, changing: list[int]) -> list[list[int]]:
     return groups
 
 
-def _find_forces(
-    found: Findings, mechanisms: Mechanisms, surrogate: Surrogate, n_components: int
-) -> None:
+def _find_forces(found: Findings, mechanisms: Mechanisms, surrogate: Surrogate) -> None:
     arrows = directed(found.orientation.marks)
     names = found.tests.names
     for variable in found.changing:
         parents = tuple(np.flatnonzero(arrows[: found.root, variable]).tolist())
         key = (variable, parents)
-        force = force_of(mechanisms, surrogate, key, names, names[found.root], n_components)
+        force = force_of(mechanisms, surrogate, key, names, names[found.root], N_COMPONENTS)
         found.forces.append(force)
 
 

@@ -1,7 +1,7 @@
 """The skeleton: which pairs stay dependent whatever is held fixed (stable PC with a root)."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -72,14 +72,23 @@ class Rules:
         Pairs whose edge is not tested.
     may_precede : ndarray of bool, shape (n, n)
         Pairs that a directed path may join.
+    past : ndarray of bool, shape (n,)
+        Variables of earlier rows: causes only.
     """
 
     may_cause: np.ndarray
     required: np.ndarray
     may_precede: np.ndarray
+    past: np.ndarray
 
     @classmethod
-    def of(cls, names: tuple[str, ...], root: int | None, knowledge: Knowledge) -> "Rules":
+    def of(
+        cls,
+        names: tuple[str, ...],
+        root: int | None,
+        knowledge: Knowledge,
+        earlier: Collection[str] = (),
+    ) -> "Rules":
         """Translate knowledge about names."""
         n = len(names)
         may_cause, required = ~np.eye(n, dtype=bool), np.zeros((n, n), dtype=bool)
@@ -94,10 +103,15 @@ class Rules:
                 if name in knowledge.unchanging:
                     may_cause[root, j] = False
                 required[root, j] = required[j, root] = name in knowledge.changing
+        past = np.array([name in earlier for name in names])
+        may_cause[:, past] = False
+        required[past] &= ~past
+        if root is not None:
+            required[root, past] = required[past, root] = False
         may_precede = may_cause.copy()
         for k in range(n):
             may_precede |= may_precede[:, [k]] & may_precede[[k]]
-        return cls(may_cause, required, may_precede)
+        return cls(may_cause, required, may_precede, past)
 
 
 def find_skeleton(

@@ -8,7 +8,7 @@ import numpy as np
 from shiftlab._core.columns import Column
 from shiftlab._core.frames import as_table
 from shiftlab._core.names import join_names
-from shiftlab._core.validation import check_environment, check_length
+from shiftlab._core.validation import check_length, combine_labels
 from shiftlab.exceptions import DegenerateDataError, InputError, InputWarning, SmallSampleWarning
 
 __all__ = ["Surrogate", "read_surrogate"]
@@ -80,14 +80,9 @@ def read_surrogate(
         return Surrogate(order, "time"), [InputWarning(said)]
     check_length(environment, n_rows, "environment")
     if np.ndim(environment) == 2 and np.shape(environment)[1] > 1:
-        return _combined(environment, n_rows)
+        return _combined(environment)
     column = _single(environment, name)
-    n_missing = int(column.missing.sum())
-    if n_missing:
-        raise InputError(
-            f"environment has {n_missing} missing value(s). Give these rows a label of their own "
-            "(for instance 'unknown') or remove them."
-        )
+    _refuse_missing(column)
     if kind == "time" or (kind == "auto" and _looks_like_time(column)):
         return _as_time(column)
     notes: list[Warning] = []
@@ -105,6 +100,15 @@ def _single(environment: Any, name: str) -> Column:
         environment = cells
     table = as_table(environment, name="environment", columns=[name])
     return table.columns[0]
+
+
+def _refuse_missing(column: Column) -> None:
+    n_missing = int(column.missing.sum())
+    if n_missing:
+        raise InputError(
+            f"environment: {column.name!r} has {n_missing} missing value(s). Give these rows a "
+            "label of their own (for instance 'unknown') or remove them."
+        )
 
 
 def _looks_like_time(column: Column) -> bool:
@@ -128,7 +132,7 @@ def _as_time(column: Column) -> tuple[Surrogate, list[Warning]]:
     return Surrogate(column, "time", is_dates=column.kind == "datetime"), []
 
 
-def _combined(environment: Any, n_rows: int) -> tuple[Surrogate, list[Warning]]:
+def _combined(environment: Any) -> tuple[Surrogate, list[Warning]]:
     """Take the combinations of several context columns as the environments."""
     table = as_table(environment, name="environment")
     continuous = [c.name for c in table if c.is_number and _looks_like_time(c)]
@@ -137,7 +141,9 @@ def _combined(environment: Any, n_rows: int) -> tuple[Surrogate, list[Warning]]:
             f"environment: {join_names(continuous)} has too many values to be a label. Pass it "
             "alone to read it as time, or bin it."
         )
-    labels, _ = check_environment(table, n_rows=n_rows, minimum=1)
+    for column in table:
+        _refuse_missing(column)
+    labels = combine_labels(table.columns)
     column = Column(labels.name, "categorical", labels.codes, labels.categories)
     return Surrogate(column, "categorical"), _check_sizes(column)
 

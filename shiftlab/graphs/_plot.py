@@ -33,15 +33,17 @@ def plot_graph(
     if ax is None:
         ax = plt.subplots(figsize=(max(width + 0.4, 3.0), max(height + 0.5, 1.8)))[1]
     ax.set_xlim(-0.2, width + 0.2)
-    ax.set_ylim(-0.3, height + 0.2)
     texts = {
         name: _draw_node(ax, name, place[name], name in highlight, name == root)
         for name in graph.nodes
     }
     depth = {name: i for i, layer in enumerate(layers) for name in layer}
+    low, high = -0.3, height + 0.2
     for edge in graph.edges:
         strength = None if support is None else support.get(frozenset(edge[:2]))
-        _draw_edge(ax, edge, place, depth, texts, strength, root)
+        curve = _draw_edge(ax, edge, place, depth, texts, strength, root)
+        low, high = min(low, curve[:, 1].min() - 0.15), max(high, curve[:, 1].max() + 0.15)
+    ax.set_ylim(low, high)
     ax.set_axis_off()
     if title:
         ax.set_title(title, fontsize=8)
@@ -129,7 +131,7 @@ def _draw_edge(
     texts: Mapping[str, Any],
     strength: float | None,
     root: str | None,
-) -> None:
+) -> np.ndarray:
     from matplotlib.patches import FancyArrowPatch
 
     far = abs(depth[edge.source] - depth[edge.target])
@@ -168,6 +170,7 @@ def _draw_edge(
             outside = (away[:, 0] > _width(name) / 2 + 0.12) | (away[:, 1] > NODE_HEIGHT / 2 + 0.1)
             at = points[int(outside.argmax())]
             ax.plot(*at, "o", markersize=4, markerfacecolor="white", markeredgecolor=INK, zorder=5)
+    return curve
 
 
 def _curve(start: tuple[float, float], end: tuple[float, float], bend: float) -> np.ndarray:

@@ -5,6 +5,7 @@ for many questions about one table, with everything that questions share compute
 """
 
 from shiftlab.independence._contingency import ContingencyTest
+from shiftlab.independence._door import independence_test, named_test
 from shiftlab.independence._fisher_z import FisherZ
 from shiftlab.independence._gcm import GCM
 from shiftlab.independence._hsic import HSIC
@@ -14,6 +15,7 @@ from shiftlab.independence._kernel import KernelTest
 from shiftlab.independence._oracle import Oracle
 from shiftlab.independence._protocol import CIResult, IndependenceTest
 from shiftlab.independence._rcit import RCIT
+from shiftlab.independence._residuals import regression_residuals
 
 __all__ = [
     "GCM",
@@ -27,4 +29,7 @@ __all__ = [
     "IndexedTest",
     "KernelTest",
     "Oracle",
+    "independence_test",
+    "named_test",
+    "regression_residuals",
 ]

@@ -19,7 +19,7 @@ from scipy import special, stats
 __all__ = ["degrees_up_to", "eigenvalue_ratio", "hermite_features", "normal_scores"]
 
 #: What each further variable adds to the complexity of a product.
-INTERACTION = 2
+INTERACTION = 1
 
 
 def normal_scores(values: np.ndarray) -> np.ndarray:
@@ -52,7 +52,7 @@ def hermite_features(scores: np.ndarray, rank: int, *, width: float = 1.0) -> np
 def degrees_up_to(n_variables: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
     """Choose products of eigenfunctions, all of one complexity before the next.
 
-    The complexity of a product is its total degree plus 2 for each further variable in it, so
+    The complexity of a product is its total degree plus 1 for each further variable in it, so
     that a function of one variable is followed to higher degrees than an interaction.
 
     Returns degrees of shape (m, n_variables) and complexities of shape (m,), the constant first;

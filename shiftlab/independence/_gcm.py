@@ -35,7 +35,7 @@ class GCM(DataTest):
     ----------
     selection : {"gcv", "marginal_likelihood"}, default "gcv"
         What the ridge minimises.
-    n_features : int, default 120
+    n_features : int, default 170
         Functions of the numbers of z in the regressions, at most.
     n_resamples : int, default 2000
         Draws of the maximum.
@@ -59,7 +59,7 @@ class GCM(DataTest):
     """
 
     selection: str = "gcv"
-    n_features: int = 120
+    n_features: int = 170
     n_resamples: int = 2000
     random_state: RandomState = 0
 

@@ -42,7 +42,7 @@ class KernelTest(DataTest):
         A fixed ridge, relative to the number of rows, instead.
     width : float, default 1.0
         Width of the narrowest kernel in units of normal scores, between 0.2 and 5.
-    n_features : int, default 120
+    n_features : int, default 170
         Functions of the numbers of z in the regressions, at most.
     n_resamples : int, default 499
         Resamples of ``null="permutation"``.
@@ -75,7 +75,7 @@ class KernelTest(DataTest):
     selection: str = "gcv"
     reg: float | None = None
     width: float = 1.0
-    n_features: int = 120
+    n_features: int = 170
     n_resamples: int = 499
     cache_bytes: int = 2**30
     device: str | None = None

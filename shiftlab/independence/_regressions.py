@@ -23,7 +23,7 @@ SINGLE_RANK = 16
 class RegressionOptions(NamedTuple):
     """How to regress: see `KernelTest`."""
 
-    n_features: int = 120
+    n_features: int = 170
     selection: str = "gcv"
     reg: float | None = None
     device: str | None = None

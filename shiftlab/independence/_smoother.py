@@ -10,6 +10,7 @@ environments as far as the data ask for it.
 from dataclasses import dataclass
 from typing import Any
 
+import array_api_compat
 import numpy as np
 
 from shiftlab.backends import Array, array_namespace
@@ -19,12 +20,14 @@ __all__ = ["Residuals", "Smoother"]
 #: Ridges that are tried, relative to the number of rows (within a category: to the mean size).
 RIDGES = np.exp(np.linspace(np.log(1e-7), np.log(30.0), 26))
 #: Decays of the prior variance from one degree to the next: from wide to narrow kernels.
-DECAYS = (0.3, 0.5, 0.7)
+DECAYS = (0.4, 0.75)
 #: A category needs so many rows for a regression of its own.
 MIN_OWN_ROWS = 8
+#: Functions of a single number in it.
+SINGLE_OWN = 14
 #: Generalised cross-validation counts each degree of freedom of the regression over all rows as
 #: so many: errors of the two regressions multiply, so a test wants less smoothing than prediction.
-POOLED_COST = 0.7
+POOLED_COST = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +77,10 @@ class Smoother:
         self._criterion = criterion
         self._ridges = RIDGES if ridge is None else np.array([ridge])
         self._groups = None if codes is None else _groups(codes)
+        if codes is not None:
+            counts = np.bincount(codes)
+            order = np.argsort(codes, kind="stable")
+            self._sorted = order, np.cumsum(counts) - counts, counts, codes
         self._degrees = degrees
         self._features = None if features is None else self._centred(features)
         self._bases = [] if features is None else self._make_bases()
@@ -110,6 +117,9 @@ class Smoother:
         xp = array_namespace(y)
         if not self._groups:
             return y - xp.mean(y, axis=0)
+        if array_api_compat.is_numpy_namespace(xp):
+            order, starts, counts, codes = self._sorted
+            return y - (np.add.reduceat(y[order], starts, axis=0) / counts[:, None])[codes]
         result = xp.zeros_like(y)
         for rows in self._groups:
             part = y[rows, :]
@@ -166,7 +176,7 @@ class Smoother:
         smooth = int((self._degrees <= 3).sum())
         found = []
         for rows in groups:
-            m = min(max(smooth, 8), len(rows) // 4, features.shape[1], 30)
+            m = min(max(smooth, SINGLE_OWN), len(rows) // 4, features.shape[1], 30)
             if len(rows) < MIN_OWN_ROWS or m == 0:
                 continue
             own = features[rows, :][:, :m]

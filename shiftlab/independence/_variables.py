@@ -11,7 +11,7 @@ from shiftlab._core.frames import Column, Table, as_table
 from shiftlab._core.names import join_names
 from shiftlab.exceptions import InputError
 
-__all__ = ["Variable", "question_variables", "table_variables"]
+__all__ = ["Variable", "joint_codes", "question_variables", "table_variables"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -161,7 +161,8 @@ class GroupCounts(Result):
         """
         table = as_table(frame, name="frame")
         features = split_columns(sensitive_features)
-        labels = check_sensitive_features(features, table)[0]
+        # One by one: as many names as lines could be taken for one label per line.
+        labels = [check_sensitive_features(name, table)[0][0] for name in features]
         if environment is not None:
             where = check_environment(environment, table, minimum=1)[0]
             labels = [Labels("environment", where.codes, where.categories), *labels]

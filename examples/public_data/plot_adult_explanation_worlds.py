@@ -56,6 +56,6 @@ print(
 )
 
 # %%
-# It is the men who are explained worse. Leaving covariates out widens the gap where sex is an input of
-# the network, and narrows it where it is not: neither omission nor the sensitive attribute alone says
-# which way a gap goes. This is one data set, one small network and one explainer.
+# It is the men who are explained worse. Leaving covariates out widens the gap where sex is an input
+# of the network, and narrows it where it is not: neither omission nor the sensitive attribute alone
+# says which way a gap goes. This is one data set, one small network and one explainer.

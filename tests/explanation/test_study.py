@@ -106,8 +106,9 @@ def test_replay_raises_what_the_cell_raised():
 
 
 def test_a_new_level_never_changes_old_rows():
-    old = small().run().to_frame()
-    grown = small({"beta": [2.7, -0.5, 1.5], "include_sensitive": [True, False]}, n_replicates=4,
+    old = small(n_replicates=2, metrics=["mae"]).run().to_frame()
+    grid = {"beta": [2.7, -0.5, 1.5], "include_sensitive": [True, False]}
+    grown = small(grid, n_replicates=3, metrics=["mae"],
                   models={"other": LogisticRegression(C=0.1), "logistic": LogisticRegression()},
                   explainers={"wide": LIME_WIDE, "lime": LIME})  # fmt: skip
     new = grown.run().to_frame()
@@ -144,7 +145,7 @@ def test_data_model_and_explainer_have_streams_of_their_own():
     np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading"])
+@pytest.mark.parametrize("backend", [pytest.param("loky", marks=pytest.mark.slow), "threading"])
 def test_workers_do_not_change_a_bit(result, backend):
     with joblib.parallel_config(backend=backend):
         found = small().run(n_jobs=2)

@@ -1,8 +1,9 @@
 """Explainers beside lime and shap: CPU time on one thread at equal agreement.
 
-Run ``python benchmarks/bench_explainers.py`` (``--quick`` for fewer columns and rows). Times are CPU
-time of this process, so neighbours on the machine matter little; set OMP_NUM_THREADS=1. Agreement
-is the correlation of values with the peer, beside that of the peer with itself under another seed.
+Run ``python benchmarks/bench_explainers.py`` (``--quick`` for fewer columns and rows). Times are
+CPU time of this process, so neighbours on the machine matter little; set OMP_NUM_THREADS=1.
+Agreement is the correlation of values with the peer, beside that of the peer with itself under
+another seed.
 The peer explains ``--peer-rows`` rows, shiftlab a whole table of ``--rows``: how many rows share
 their random draws in a block is what the ratio depends on.
 """

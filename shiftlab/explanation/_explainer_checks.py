@@ -13,6 +13,7 @@ from shiftlab.explanation._explainer_encoding import Encoding
 from shiftlab.explanation._models import N_REPEATED, ModelFunction
 
 __all__ = [
+    "TableTags",
     "check_positive",
     "is_probability",
     "predict_table",

@@ -130,8 +130,9 @@ class GlobalSurrogate(TableTags, RegressorMixin, BaseEstimator):
         weights = check_weights(sample_weight, len(matrix))
         weights = np.ones(len(matrix)) if weights is None else weights
         self._terms: Terms = make_terms(
-            self.kind, matrix, weights, self._encoding.coded, self.max_depth, self.n_knots,
-            self.ridge, integer_seed(as_seed_sequence(self.random_state)),
+            self.kind, matrix, weights, self._encoding.coded, max_depth=self.max_depth,
+            n_knots=self.n_knots, ridge=self.ridge,
+            seed=integer_seed(as_seed_sequence(self.random_state)),
         )  # fmt: skip
         if sensitive_features is None:
             if self.balance != "none":

@@ -26,6 +26,7 @@ def make_terms(
     matrix: np.ndarray,
     weights: np.ndarray,
     categorical: list[int],
+    *,
     max_depth: int,
     n_knots: int,
     ridge: float,

@@ -24,6 +24,8 @@ from shiftlab.explanation import (
     ConceptShiftWorld,
     CovariateShiftWorld,
     ExplanationDisparityStudy,
+    GlobalSurrogate,
+    KernelShapExplainer,
     LimeExplainer,
     MechanismWorld,
     NetworkClassifier,
@@ -295,6 +297,23 @@ def test_an_explainer_keeps_what_it_was_told():
     first, second = (explain_world(told, model, data, seed) for seed in seeds)
     np.testing.assert_array_equal(first.values, second.values)
     assert told.get_params()["categorical"] == [2]
+
+
+def test_other_explainers_serve_as_well():
+    explainers = {
+        "surrogate": GlobalSurrogate(balance="groups"),
+        "shapley": KernelShapExplainer(n_background=10),
+    }
+    study = small(
+        {"include_sensitive": [True]},
+        explainers=explainers,
+        metrics=["mae", "truncated_mae"],
+        n_replicates=1,
+    )
+    table = study.run().to_frame().set_index(["explainer", "metric"])
+    assert table.loc[("surrogate", "mae"), "overall"] > 0
+    assert np.isnan(table.loc[("shapley", "mae"), "overall"])
+    assert table.loc[("shapley", "truncated_mae"), "overall"] >= 0
 
 
 def product(X):

@@ -175,7 +175,7 @@ class CDSAEClassifier(ClassifierMixin, BaseEstimator):
             self.abduction_ = fit_abduction(X, coded, time, labels, drift="trend")
         inner = self._inner(X, coded, time)
         self.centre_, self.scale_ = inner.mean(axis=0), np.maximum(inner.std(axis=0), 1e-9)
-        rows = self._rows(inner, coded, time, labels)
+        rows = self._tensors(inner, coded, time, labels)
         n_late = round(0.25 * len(self.times_)) if len(self.times_) > 3 else 0
         late = time > self.times_[-n_late - 1] if n_late else np.zeros(len(time), dtype=bool)
         import torch
@@ -209,7 +209,7 @@ class CDSAEClassifier(ClassifierMixin, BaseEstimator):
     def _inner(self, X: np.ndarray, coded: Coded, time: np.ndarray) -> np.ndarray:
         return X if self.abduction_ is None else self.abduction_.terms(X, coded, time)
 
-    def _rows(self, inner: np.ndarray, coded: Coded, time: np.ndarray, labels: np.ndarray) -> Any:
+    def _tensors(self, inner: np.ndarray, coded: Coded, time: np.ndarray, labels: np.ndarray) -> Any:
         import torch
 
         from shiftlab.generalization._cdsae_training import Rows
@@ -251,7 +251,7 @@ class CDSAEClassifier(ClassifierMixin, BaseEstimator):
             raise InputError("sensitive_features and environment are needed, one value per row.")
         coded = self.attributes_.code(sensitive_features, len(X))
         time = read_times(environment, len(X))
-        rows = self._rows(self._inner(X, coded, time), coded, time, np.zeros(len(X), dtype=int))
+        rows = self._tensors(self._inner(X, coded, time), coded, time, np.zeros(len(X), dtype=int))
         with torch.no_grad():
             blocks = self.network_.encode(rows.x, rows.a)
             codes = torch.softmax(self.network_.priors(int(rows.step.max()) + 1)[2], dim=1)

@@ -21,7 +21,6 @@ NUMBERS = ["WKHP", "SCHL", "JWMNP"]
 CATEGORIES = ["AGE_OVER_25", "SEX", "MAR", "COW", "DIS", "RAC1P", "NATIVITY"]
 METHODS = {
     "pooled": EnvironmentAdaptiveRegressor(strategy="pooled"),
-    "lasso": BaselineRegressor("lasso"),
     "anchor": BaselineRegressor("anchor"),
     "select": EnvironmentAdaptiveRegressor(strategy="select", guard=None, outside="ignore"),
     "mask": EnvironmentAdaptiveRegressor(strategy="mask", guard=None, outside="ignore"),

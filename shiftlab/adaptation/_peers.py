@@ -26,7 +26,7 @@ BASELINES = (
     "pooled", "causal", "lasso", "anchor", "icp", "group_dro", "vrex", "boosting",
     "boosting_summaries",
 )  # fmt: skip
-GAMMAS = (1.0, 2.0, 5.0, 10.0)
+GAMMAS = np.array([1.0, 2.0, 5.0, 10.0])
 LEVEL = 0.05
 
 
@@ -217,38 +217,41 @@ def _folds(moments: Moments) -> list[np.ndarray]:
     return [np.arange(n)[k::5] for k in range(min(5, n))]
 
 
-def _by_environments(moments: Moments, fit: Any, grid: Any) -> float:
+def _by_environments(moments: Moments, path: Any, grid: np.ndarray) -> float:
     """Choose the strength with the least mean risk in left-out environments."""
     risks = np.zeros(len(grid))
     for fold in _folds(moments):
         train = moments.take(np.setdiff1d(np.arange(len(moments)), fold))
-        vectors = np.array([fit(train, strength) for strength in grid])
-        risks += moments.take(fold).all_risks(vectors).sum(axis=0)
+        risks += moments.take(fold).all_risks(path(train, grid)).sum(axis=0)
     return float(grid[int(risks.argmin())])
 
 
 def _lasso(moments: Moments) -> tuple[np.ndarray, float]:
-    def fit(part: Moments, strength: float) -> np.ndarray:
-        gram, cross = part.pooled(part.weight)
-        mean, level = gram[0, 1:], cross[0]
-        covariance = gram[1:, 1:] - np.outer(mean, mean)
-        target = cross[1:] - mean * level
-        beta = np.zeros(len(mean))
-        for _ in range(500):
+    gram, cross = moments.pooled(moments.weight)
+    largest = float(np.abs(cross[1:] - gram[0, 1:] * cross[0]).max())
+    grid = np.concatenate([largest * 10.0 ** np.arange(0, -4.01, -0.25), [0.0]])
+    strength = _by_environments(moments, _lasso_path, grid)
+    return _lasso_path(moments, grid[grid >= strength])[-1], strength
+
+
+def _lasso_path(moments: Moments, grid: np.ndarray) -> np.ndarray:
+    """Coordinate descent on the pooled moments, from strong penalties to weak ones."""
+    gram, cross = moments.pooled(moments.weight)
+    mean, level = gram[0, 1:], cross[0]
+    covariance = gram[1:, 1:] - np.outer(mean, mean)
+    target = cross[1:] - mean * level
+    size = np.maximum(np.diag(covariance), 1e-12)
+    beta, found = np.zeros(len(mean)), []
+    for strength in grid:
+        for _ in range(200):
             before = beta.copy()
             for j in range(len(beta)):
                 partial = target[j] - covariance[j] @ beta + covariance[j, j] * beta[j]
-                size = max(covariance[j, j], 1e-12)
-                beta[j] = np.sign(partial) * max(abs(partial) - strength, 0.0) / size
-            if np.abs(beta - before).max() < 1e-9:
+                beta[j] = np.sign(partial) * max(abs(partial) - strength, 0.0) / size[j]
+            if np.abs(beta - before).max() < 1e-8:
                 break
-        return np.concatenate([[level - mean @ beta], beta])
-
-    gram, cross = moments.pooled(moments.weight)
-    largest = float(np.abs(cross[1:] - gram[0, 1:] * cross[0]).max())
-    grid = np.concatenate([[0.0], largest * 10.0 ** np.arange(-4, 0.01, 0.25)])
-    strength = _by_environments(moments, fit, grid)
-    return fit(moments, strength), strength
+        found.append(np.concatenate([[level - mean @ beta], beta]))
+    return np.array(found)
 
 
 def _anchor(moments: Moments, strength: float | None) -> tuple[np.ndarray, float]:
@@ -268,7 +271,10 @@ def _anchor(moments: Moments, strength: float | None) -> tuple[np.ndarray, float
             solve_subsets(gram + (gamma - 1) * between, cross + (gamma - 1) * shift, columns)[0]
         )
 
-    gamma = strength if strength is not None else _by_environments(moments, fit, GAMMAS)
+    def path(part: Moments, grid: np.ndarray) -> np.ndarray:
+        return np.array([fit(part, gamma) for gamma in grid])
+
+    gamma = strength if strength is not None else _by_environments(moments, path, GAMMAS)
     return fit(moments, gamma), gamma
 
 

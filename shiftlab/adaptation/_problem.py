@@ -128,7 +128,7 @@ def varying_normal(phi: np.ndarray, gram: np.ndarray, share: np.ndarray) -> np.n
 
 def solve_varying(normal: np.ndarray, right: np.ndarray, penalties: np.ndarray) -> list[np.ndarray]:
     """Solve for every penalty; the first row, what all environments share, is not penalised."""
-    from scipy.linalg import cho_factor, cho_solve
+    from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
     d, q = right.shape
     flat = right.ravel()
@@ -139,5 +139,9 @@ def solve_varying(normal: np.ndarray, right: np.ndarray, penalties: np.ndarray) 
     for penalty in penalties:
         ridge = normal.copy()
         ridge[range(d * q), range(d * q)] += own * np.where(np.arange(d * q) < q, 1.0, penalty)
-        found.append(cho_solve(cho_factor(ridge, overwrite_a=True), flat).reshape(d, q))
+        try:
+            solution = cho_solve(cho_factor(ridge), flat)
+        except LinAlgError:  # singular to working precision: the shortest of equal solutions
+            solution = np.linalg.lstsq(ridge, flat, rcond=None)[0]
+        found.append(solution.reshape(d, q))
     return found

@@ -18,7 +18,7 @@ from shiftlab._core.results import Result
 from shiftlab.discovery._cdnod import CDNOD
 from shiftlab.discovery._result import DiscoveryResult
 from shiftlab.discovery._surrogate import read_surrogate
-from shiftlab.exceptions import ShiftlabWarning
+from shiftlab.exceptions import InputError, ShiftlabWarning
 from shiftlab.graphs import Edge, MixedGraph
 
 if TYPE_CHECKING:
@@ -222,6 +222,8 @@ class BootstrapDiscovery(BaseEstimator):
         check_integer(self.n_resamples, "n_resamples")
         check_option(self.resampling, ("bootstrap", "subsample"), "resampling")
         base = CDNOD() if self.estimator is None else self.estimator
+        if base.lags:
+            raise InputError("Rows drawn anew have no past: a search with lags cannot be repeated.")
         self.estimator_ = clone(base).fit(X, environment=environment)
         covariates, values = split_channel(X, base.environment, environment, "environment")
         table = as_table(covariates)
@@ -280,6 +282,8 @@ def _search_again(
     resampling: str,
     seed: Any,
 ) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
+    import pandas as pd
+
     generator = np.random.default_rng(seed)
     drawn = []
     for code in np.unique(codes):
@@ -290,12 +294,10 @@ def _search_again(
             drawn.append(generator.choice(members, max(1, len(members) // 2), replace=False))
     rows = np.concatenate(drawn)
     part = table.take(rows)
-    frame = {c.name: c.labels() for c in part}
-    import pandas as pd
-
+    frame = pd.DataFrame({column.name: column.labels() for column in part})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ShiftlabWarning)
-        result = clone(worker).fit(pd.DataFrame(frame), environment=labels[rows]).result_
+        result = clone(worker).fit(frame, environment=labels[rows]).result_
     return result.graph.marks, result.graph.nodes, result.changing
 
 

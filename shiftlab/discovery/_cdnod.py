@@ -1,7 +1,7 @@
 """The estimator: causal discovery from heterogeneous or nonstationary data."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -185,7 +185,7 @@ class CDNOD(BaseEstimator):
             table, surrogate, past = add_lags(table, surrogate, self.lags)
             settings = replace(settings, past=frozenset(past))
         prepared = prepare(table, surrogate, self._categorical(table))
-        settings.knowledge.check_names(prepared.names)
+        _check_knowledge(settings.knowledge, table, prepared.merged)
         for warning in (*notes, *prepared.warnings):
             warnings.warn(warning, stacklevel=2)
         root_name = _free_name(surrogate.name, table)
@@ -303,6 +303,16 @@ def _read_knowledge(knowledge: Any) -> Knowledge:
     if knowledge is None:
         return Knowledge()
     return knowledge if isinstance(knowledge, Knowledge) else Knowledge.from_dict(knowledge)
+
+
+def _check_knowledge(knowledge: Knowledge, table: Table, merged: Mapping[str, str]) -> None:
+    knowledge.check_names(table.names)
+    for name in knowledge.names:
+        if name in merged:
+            raise InputError(
+                f"knowledge speaks of {name!r}, which repeats {merged[name]!r} and was merged into "
+                f"it; state what is known about {merged[name]!r} instead."
+            )
 
 
 def _free_name(name: str, table: Table) -> str:

@@ -184,10 +184,8 @@ def choose_directions(
     Returns
     -------
     Choice or None
-        None if there are too few environments.
+        None if there is no way to direct them that knowledge allows.
     """
-    if dependence.n_points < FEWEST_POINTS:
-        return None
     edges = [(i, j) for i, j in combinations(nodes, 2) if undirected(marks)[i, j]]
     best: dict[tuple[int, int], float] = {}
     lowest: float = np.inf

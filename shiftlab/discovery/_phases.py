@@ -11,6 +11,7 @@ from shiftlab._core.frames import Table
 from shiftlab._core.progress import Progress
 from shiftlab.discovery._driving_force import DrivingForce, find_driving_force
 from shiftlab.discovery._independent_changes import (
+    FEWEST_POINTS,
     Choice,
     MechanismDependence,
     choose_directions,
@@ -136,14 +137,17 @@ def run_phases(prepared: Prepared, settings: Settings, root_name: str) -> Findin
 def _orient_by_changes(found: Findings, mechanisms: Mechanisms, margin: float) -> None:
     state = found.orientation
     dependence = MechanismDependence(mechanisms)
-    for nodes in _components(state.marks, found.changing):
+    components = _components(state.marks, found.changing)
+    if components and dependence.n_points < FEWEST_POINTS:
+        found.notes.append(
+            f"{dependence.n_points} environments are too few to orient edges by independent "
+            f"changes; at least {FEWEST_POINTS} are needed."
+        )
+        return
+    for nodes in components:
         choice = choose_directions(state.marks, nodes, dependence, state.rules.may_cause)
         if choice is None:
-            found.notes.append(
-                f"{dependence.n_points} environments are too few to orient edges by independent "
-                "changes."
-            )
-            return
+            continue
         found.choices.append(choice)
         for edge in sorted(choice.edges, key=lambda e: (-e.margin, e.cause, e.effect)):
             pair = (edge.cause, edge.effect)

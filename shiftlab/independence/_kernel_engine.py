@@ -30,6 +30,9 @@ __all__ = ["KernelEngine"]
 #: Pairs of so many rows estimate the off-diagonal part of the null variance; with fewer rows it
 #: is exact.
 SAMPLED_ROWS = 320
+#: Without k_z the variance is computed from all rows, from functions up to this degree, if that
+#: makes no more than so many products.
+LEADING_DEGREE, MOST_PRODUCTS = 6, 100
 #: A variable with less than this share of its features' variance left is determined by z.
 DETERMINED = 1e-6
 
@@ -190,11 +193,15 @@ class _Pair:
         inflation = corrected / max(float(plain.sum()), 1e-300)
         if null == "permutation":
             return statistic, max(corrected, 1e-300), 1.0
-        matrix = self._null_matrix(scale, first, second)
+        plain_matrix, matrix = self._null_matrices(scale, first, second)
         # T minus its diagonal has mean 0, so only pairs of different rows add to its variance.
         m = len(self.rows)
-        off = float((matrix**2).sum() - (np.diagonal(matrix) ** 2).sum())
-        off *= inflation**2 * self.n * (self.n - 1) / (m * (m - 1))
+        off = _off_diagonal(matrix) * self.n * (self.n - 1) / (m * (m - 1))
+        if m < self.n and self._few_products():
+            # Without k_z the sum over all pairs is known: the sample only tells the ratio.
+            off = self._all_pairs(first, second) * _off_diagonal(matrix)
+            off /= max(_off_diagonal(plain_matrix), 1e-300)
+        off *= inflation**2
         if null == "gamma":
             return statistic, corrected, gamma_pvalue(statistic, corrected, 2 * off)
         values = np.linalg.eigvalsh(matrix)[::-1] * inflation * self.n / m
@@ -211,19 +218,44 @@ class _Pair:
             self._weighted = to_numpy(xp.matrix_transpose(self.x**2) @ (self.y**2 * length))
         return self._weighted
 
-    def _null_matrix(self, scale: Scale, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        """Return the product of the three kernels over the sampled rows."""
+    def _null_matrices(
+        self, scale: Scale, first: np.ndarray, second: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return k_x k_y and k_z k_x k_y over the sampled rows."""
         # Single precision is plenty for a variance.
         u, v = (to_numpy(a[self.rows, :]).astype(np.float32) for a in (self.x, self.y))
-        matrix = ((u * first.astype(np.float32)) @ u.T) * ((v * second.astype(np.float32)) @ v.T)
+        plain = ((u * first.astype(np.float32)) @ u.T) * ((v * second.astype(np.float32)) @ v.T)
         codes = self.given.codes
-        if self.given.scores.shape[1] or codes is not None:
-            z = to_numpy(self.given.scores[self.rows, :]).astype(np.float32)
-            kernel = 1.0 + scale.along**2 * (z @ z.T)
-            if codes is not None:
-                kernel += scale.inside * (codes[self.rows, None] == codes[None, self.rows])
-            matrix *= kernel
-        return matrix
+        if self.given.scores.shape[1] == 0 and codes is None:
+            return plain, plain
+        z = to_numpy(self.given.scores[self.rows, :]).astype(np.float32)
+        kernel = 1.0 + scale.along**2 * (z @ z.T)
+        if codes is not None:
+            kernel += scale.inside * (codes[self.rows, None] == codes[None, self.rows])
+        return plain, plain * kernel
+
+    def _leading(self) -> list[np.ndarray]:
+        """Positions of the features of x and of y that the variance needs."""
+        return [np.flatnonzero(d <= LEADING_DEGREE) for d in self.degrees]
+
+    def _few_products(self) -> bool:
+        first, second = self._leading()
+        return len(first) * len(second) <= MOST_PRODUCTS
+
+    def _all_pairs(self, first: np.ndarray, second: np.ndarray) -> float:
+        """Sum of the squares of k_x k_y over all pairs of different rows."""
+        left, right = self._leading()
+        if not hasattr(self, "_gram"):
+            u, v = to_numpy(self.x)[:, left], to_numpy(self.y)[:, right]
+            products = (u[:, :, None] * v[:, None, :]).reshape(self.n, -1)
+            self._gram = products.T @ products
+        weights = np.outer(first[left], second[right]).ravel()
+        lengths = [
+            to_numpy(a)[:, k] ** 2 @ w[k]
+            for a, k, w in ((self.x, left, first), (self.y, right, second))
+        ]
+        total = float((weights[:, None] * weights * self._gram**2).sum())
+        return total - float(((lengths[0] * lengths[1]) ** 2).sum())
 
     def effect(self, plain: np.ndarray) -> float:
         """Return the square root of the bias-corrected, normalised squared cross-covariance."""
@@ -254,6 +286,11 @@ class _Pair:
             drawn = [self.scale(parts, s, "permutation") for s in SCALES]
             larger += sum(d[0] / d[1] for d in drawn) >= sum(observed) * (1 - 1e-12)
         return (1 + larger) / (1 + options.n_resamples)
+
+
+def _off_diagonal(matrix: np.ndarray) -> float:
+    """Sum of the squared entries off the diagonal."""
+    return float((matrix**2).sum() - (np.diagonal(matrix) ** 2).sum())
 
 
 def _spent(x: Residuals, y: Residuals, n: int) -> Array:

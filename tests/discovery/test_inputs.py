@@ -251,3 +251,14 @@ def test_bootstrap_checks_its_options():
         BootstrapDiscovery(CDNOD("fisher_z"), resampling="half").fit(FRAME, environment=SITE)
     with pytest.raises(InputError, match="n_resamples"):
         BootstrapDiscovery(CDNOD("fisher_z"), n_resamples=0).fit(FRAME, environment=SITE)
+
+
+def test_bootstrap_refuses_lags():
+    with pytest.raises(InputError, match="have no past"):
+        BootstrapDiscovery(CDNOD("fisher_z", lags=1)).fit(FRAME, environment=SITE)
+
+
+@pytest.mark.filterwarnings("ignore::shiftlab.exceptions.DegenerateDataWarning")
+def test_knowledge_about_a_merged_column():
+    with pytest.raises(InputError, match="state what is known about 'a' instead"):
+        fit(FRAME.assign(twin=FRAME["a"]), knowledge={"changing": ["twin"]})

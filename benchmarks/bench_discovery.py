@@ -1,14 +1,17 @@
-"""Causal discovery beside causal-learn: whole runs, directions by independent changes, forces, data.
+"""Causal discovery beside causal-learn: whole runs, directions, driving forces, real data.
 
     python benchmarks/bench_discovery.py runs|pairs|chain|forces|scale|real [--quick]
 
-Times are CPU seconds of this process; run it with OMP_NUM_THREADS=1 for one thread. `chain` needs the
-six smooth paths of the authors' second example, ``smooth_module.mat``, named by --authors-paths.
+Times are CPU seconds of this process; run it with OMP_NUM_THREADS=1 for one thread. `chain` needs
+the smooth paths of the authors' second example, ``smooth_module.mat``, named by --authors-paths.
 """
 
 import argparse
 import time
 import warnings
+from contextlib import redirect_stderr
+from functools import partial
+from io import StringIO
 
 import numpy as np
 from discovery_worlds import draw_pair, draw_world, smooth_path
@@ -36,7 +39,7 @@ def causallearn_cdnod(data, surrogate, test, names, alpha=0.05):
     from causallearn.search.ConstraintBased.CDNOD import cdnod
 
     numbers = np.unique(surrogate, return_inverse=True)[1].astype(float)[:, None]
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), redirect_stderr(StringIO()):  # it draws bars when told not to
         warnings.simplefilter("ignore")
         found = cdnod(np.asarray(data, float), numbers, alpha, test, show_progress=False)
     graph = from_causallearn(found)
@@ -59,21 +62,21 @@ def run_cell(d, n, mode, seeds, peers, **options):
         truth = MixedGraph(names, [(names[i], names[j]) for i, j in np.argwhere(adjacency)])
         moved = [names[i] for i in changing]
         environment = surrogate if mode == "time" else [f"site {k}" for k in surrogate]
-        model, seconds = timed(lambda: CDNOD(**options).fit(data, environment=environment))  # noqa: B023
+        model, seconds = timed(partial(CDNOD(**options).fit, data, environment=environment))
         scores = world_scores(model.graph_, model.changing_, truth, moved)
         before = compare_graphs(model.invariance_graph_, truth).direction_f1
         rows.setdefault("shiftlab", []).append((seconds, *scores, before, model.n_tests_))
         for test in peers:
-            (graph, found), seconds = timed(
-                lambda: causallearn_cdnod(data, surrogate, test, names)  # noqa: B023
-            )
+            search = partial(causallearn_cdnod, data, surrogate, test, names)
+            (graph, found), seconds = timed(search)
             scores = world_scores(graph, found, truth, moved)
             rows.setdefault(f"causal-learn {test}", []).append((seconds, *scores, scores[1], 0))
     ours = np.mean([row[0] for row in rows["shiftlab"]])
     for name, values in rows.items():
         mean = np.mean(values, axis=0)
         print(
-            f"{d:3} {n:6} {mode:7} {len(values):3}  {name:20} {mean[0]:8.2f} s  x{mean[0] / ours:6.1f}"
+            f"{d:3} {n:6} {mode:7} {len(values):3}  {name:20} {mean[0]:8.2f} s"
+            f"  x{mean[0] / ours:6.1f}"
             f"  skeleton {mean[1]:.3f}  direction {mean[2]:.3f} (before phase 3 {mean[4]:.3f})"
             f"  changing {mean[3]:.3f}  tests {mean[5]:.0f}",
             flush=True,
@@ -102,7 +105,7 @@ def pairs(options):
             found, seconds = [], 0.0
             for seed in range(draws):
                 x, y, surrogate = draw_pair(2000, change, mode, domains=domains, seed=seed)
-                result, took = timed(lambda: independent_changes(x, y, surrogate))  # noqa: B023
+                result, took = timed(partial(independent_changes, x, y, surrogate))
                 found.append(result)
                 seconds += took
             line = f"{mode:7} {domains if mode == 'domain' else '':3} {change:12} n 2000, {draws}:"
@@ -202,7 +205,7 @@ def real(options):
                "vis_1", "ir_2", "vis_2", "ir_3", "vis_3"]  # fmt: skip
     sachs = fetch_sachs()
     markers = sorted({name for edge in sachs.truth["edges"] for name in edge})
-    n = 500 if options.quick else 2000
+    n = 500 if options.quick else options.rows
     for label, data, environment, names in (
         ("light tunnel", tunnel, "experiment", columns),
         ("sachs", sachs, "condition", markers),
@@ -213,14 +216,10 @@ def real(options):
         truth = MixedGraph(names, [e for e in data.truth["edges"] if set(e) <= set(names)])
         moved = {t[0] for t in data.truth["targets"].values() if t[0] in names}
         values, site = frame[names], frame[environment].to_numpy()
-        searches = {
-            "shiftlab": lambda: our_search(values, site),  # noqa: B023
-            "causal-learn fisherz": lambda: causallearn_cdnod(values, site, "fisherz", names, 0.01),  # noqa: B023
-        }
-        if options.kci:
-            searches["causal-learn kci"] = lambda: causallearn_cdnod(
-                values, site, "kci", names, 0.01
-            )  # noqa: B023
+        searches = {f"shiftlab max_cond {k}": partial(our_search, values, site, k) for k in (1, 3)}
+        for test in ["fisherz", *(["kci"] if options.kci else [])]:
+            search = partial(causallearn_cdnod, values, site, test, names, 0.01)
+            searches[f"causal-learn {test}"] = search
         for name, search in searches.items():
             (graph, changing), seconds = timed(search)
             found = compare_graphs(graph, truth)
@@ -231,10 +230,10 @@ def real(options):
             )
 
 
-def our_search(values, site):
+def our_search(values, site, max_cond):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = CDNOD(alpha=0.01).fit(values, environment=site)
+        model = CDNOD(alpha=0.01, max_cond=max_cond).fit(values, environment=site)
     return model.graph_, model.changing_
 
 
@@ -244,6 +243,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="few draws, small tables")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--draws", type=int, default=100)
+    parser.add_argument("--rows", type=int, default=2000, help="of the part real")
     parser.add_argument("--kci", action="store_true", help="the slow kernel test of the peer too")
     parser.add_argument("--authors-paths", metavar="FILE")
     options = parser.parse_args()

@@ -7,7 +7,7 @@ anew for each of ten domains, or follow smooth random paths along time.
 
 import numpy as np
 
-__all__ = ["draw_chain", "draw_pair", "draw_world", "smooth_path", "standard_path"]
+__all__ = ["draw_pair", "draw_world", "smooth_path", "standard_path"]
 
 FUNCTIONS = (
     lambda v: v,
@@ -89,14 +89,3 @@ def draw_pair(n, change, mode="domain", *, domains=30, seed=0, shape=None):
         return cause, f(cause) + 0.7 * second + 0.4 * other, surrogate
     cause = np.exp(0.5 * first) * noise
     return cause, f(cause) + 0.4 * np.exp(0.5 * second) * other, surrogate
-
-
-def draw_chain(seed=0, n=600):
-    """Return data and time of the authors' second example: x1 -> x2 -> x3, all with moving means."""
-    rng = np.random.default_rng([seed, n])
-    paths = [smooth_path(rng, n, 0.08) for _ in range(3)]
-    noise = rng.normal(size=(3, n))
-    x1 = 0.5 * noise[0] + 5 * paths[0]
-    x2 = 0.8 * x1 + 4 * paths[1] + 0.5 * noise[1]
-    x3 = 0.8 * x2 + 6 * paths[2] + 0.3 * noise[2]
-    return np.column_stack([x1, x2, x3]), np.arange(n) / n

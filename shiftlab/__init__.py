@@ -29,6 +29,7 @@ _SUBPACKAGES = (
     "transport",
 )
 _PUBLIC = {
+    "CDNOD": "shiftlab.discovery",
     "EnvironmentAdaptiveClassifier": "shiftlab.adaptation",
     "EnvironmentAdaptiveRegressor": "shiftlab.adaptation",
     "CounterfactuallyFairClassifier": "shiftlab.generalization",

@@ -79,8 +79,7 @@ def moment_projection(
     >>> projection.weights.round(3)
     array([0.216, 0.318, 0.466])
     """
-    table = as_table(moments, name="moments")
-    phi, names = _numbers(table)
+    phi, names = _numbers(moments)
     wanted = np.atleast_1d(np.asarray(targets, dtype=np.float64))
     if wanted.shape != (phi.shape[1],) or not np.isfinite(wanted).all():
         raise InputError(
@@ -120,8 +119,12 @@ def moment_projection(
     )
 
 
-def _numbers(table: Any) -> tuple[np.ndarray, tuple[str, ...]]:
+def _numbers(moments: Any) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return numeric columns as they are, booleans as 0/1; refuse text and missing cells."""
+    plain = isinstance(moments, np.ndarray) and moments.dtype == np.float64 and moments.ndim == 2
+    if plain and moments.size and np.isfinite(moments.sum()):  # no copy of a large array
+        return moments, tuple(f"x{j}" for j in range(moments.shape[1]))
+    table = as_table(moments, name="moments")
     columns = []
     for column in table:
         if column.missing.any():

@@ -48,17 +48,13 @@ class _Dual:
     def __init__(self, phi: np.ndarray, targets: np.ndarray, mass: np.ndarray) -> None:
         self.phi, self.targets, self.mass = phi, targets, mass
         self.blocks = list(row_blocks(len(phi), 8 * max(phi.shape[1], 1), max_bytes=_BLOCK_BYTES))
-        self.scale = self._scale()
-
-    def _scale(self) -> np.ndarray:
-        """Return standard deviations; those of constant columns are replaced by their size."""
-        mean = self.mass @ self.phi
-        second = np.zeros(self.phi.shape[1])
-        for rows in self.blocks:
-            second += self.mass[rows] @ (self.phi[rows] - mean) ** 2
-        deviation = np.sqrt(second)
-        size = np.maximum(np.abs(mean), np.abs(self.targets))
-        return np.where(deviation > 1e-14 * size, deviation, np.where(size > 0, size, 1.0))
+        gradient, gram = self._sums(mass)
+        deviation = np.sqrt(np.maximum(np.diag(gram), 0.0))
+        size = np.maximum(np.abs(gradient + targets), np.abs(targets))
+        # Constant columns, which only rounding lets vary, are measured by their size.
+        constant = deviation <= 1e-13 * size
+        self.scale = np.where(constant, np.where(size > 0, size, 1.0), deviation)
+        self.start = (gradient / self.scale, gram / np.outer(self.scale, self.scale))
 
     def project(self, direction: np.ndarray) -> np.ndarray:
         """Return ``<direction / scale, phi - t>`` for each row."""
@@ -75,11 +71,15 @@ class _Dual:
 
     def moments(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the scaled residual of the moments and their covariance under `weights`."""
+        gradient, gram = self._sums(weights)
+        return gradient / self.scale, gram / np.outer(self.scale, self.scale)
+
+    def _sums(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         k = self.phi.shape[1]
         gradient, gram = np.zeros(k), np.zeros((k, k))
         root = np.sqrt(weights)
         for rows in self.blocks:
-            block = (self.phi[rows] - self.targets) / self.scale
+            block = self.phi[rows] - self.targets
             block *= root[rows, None]
             gradient += root[rows] @ block
             gram += block.T @ block
@@ -129,7 +129,7 @@ def solve_tilt(
     value, best = 0.0, np.inf
     for iteration in range(max_iter + 1):
         weights = dual.weights(eta)
-        gradient, hessian = dual.moments(weights)
+        gradient, hessian = dual.moments(weights) if iteration else dual.start
         residual = _violation(gradient, xi, bounded)
         stalled = residual >= 0.5 * best and residual < 1e-9
         if residual <= tol or stalled or iteration == max_iter:

@@ -150,9 +150,13 @@ def _group_file(path: Path, columns: Sequence[str], engine: str) -> Any:
         return _group_batches(path, columns)
     import narwhals.stable.v2 as nw
 
-    import_optional(engine, extra=engine, purpose=f"Scanning Parquet files with {engine}")
-    backend: Any = engine
-    return _group_frame(nw.scan_parquet(str(path), backend=backend), columns)
+    library = import_optional(engine, extra=engine, purpose=f"Scanning Parquet files with {engine}")
+    if engine == "polars":
+        return _group_frame(nw.from_native(library.scan_parquet(path)), columns)
+    # A connection of its own: the progress bar would be written to standard output.
+    with library.connect() as connection:
+        connection.execute("SET enable_progress_bar = false")
+        return _group_frame(nw.from_native(connection.read_parquet(str(path))), columns)
 
 
 def _group_batches(path: Path, columns: Sequence[str]) -> Any:

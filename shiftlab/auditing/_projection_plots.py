@@ -59,6 +59,7 @@ def plot_moves(
     where only the group changes.
     """
     import matplotlib.pyplot as plt
+    from matplotlib.collections import LineCollection
 
     if ax is None:
         ax = plt.subplots(figsize=(6.4, 4.8), layout="constrained")[1]
@@ -76,8 +77,7 @@ def plot_moves(
         ax.scatter(a[:, x], a[:, y], s=12, facecolors="none", edgecolors=colour, linewidths=0.6)
         ax.scatter(b[:, x], b[:, y], s=8, color=colour, label=f"{label} ({chosen.sum()})")
         steps = np.stack([a[:, [x, y]], b[:, [x, y]]], axis=1)
-        for start, end in steps:
-            ax.plot(*np.stack([start, end], axis=1), color=colour, linewidth=0.4, alpha=0.5)
+        ax.add_collection(LineCollection(list(steps), colors=colour, linewidths=0.4, alpha=0.5))
     ax.set_xlabel(plot_text(columns[x]))
     ax.set_ylabel(plot_text(columns[y]))
     ax.set_title("open circles: before, dots: after", fontsize="medium")

@@ -64,7 +64,16 @@ def _test(
     fpc = max(n - m, 0) / max(n - 1, 1)
     if n_distinct <= MOST_LABELS or len(values) < len(population.labels):
         return _test_labels(column.name, own, population, (m, n, fpc), generator)
-    return _test_numbers(column.name, own.numbers, (values, counts), (m, n, fpc))
+    return _test_numbers(column.name, _with_labels(own), _with_labels(population), (m, n, fpc))
+
+
+def _with_labels(values: ValueCounts) -> tuple[np.ndarray, np.ndarray]:
+    """Count missing cells, and labels among numbers, as one value below all numbers."""
+    numbers, counts = values.numbers
+    n_labels = sum(values.labels.values())
+    if n_labels == 0:
+        return numbers, counts
+    return np.concatenate([[-np.inf], numbers]), np.concatenate([[n_labels], counts])
 
 
 def _test_labels(
@@ -112,15 +121,12 @@ def _test_numbers(
 ) -> RepresentativenessTest:
     fpc = sizes[2]
     values, counts = known
-    height = np.cumsum(counts) / counts.sum()
-    place = np.searchsorted(values, own[0])
-    foreign = (place >= len(values)) | (values[np.minimum(place, len(values) - 1)] != own[0])
-    reached = np.concatenate([[0], np.cumsum(own[1])])
-    empirical = reached[np.searchsorted(own[0], values, "right")] / own[1].sum()
-    distance = float(np.abs(empirical - height).max())
-    if foreign.any():  # values between those of the population
-        before = np.where(place > 0, height[np.maximum(place - 1, 0)], 0.0)
-        distance = max(distance, float(np.abs(reached[1:] / own[1].sum() - before).max()))
+    height = np.concatenate([[0], np.cumsum(counts)]) / counts.sum()
+    reached = np.concatenate([[0], np.cumsum(own[1])]) / own[1].sum()
+    # Between values of the sample only the population rises: look at them, and just before them.
+    at = height[np.searchsorted(values, own[0], "right")]
+    before = height[np.searchsorted(values, own[0], "left")]
+    distance = float(max(np.abs(reached[1:] - at).max(), np.abs(reached[:-1] - before).max()))
     if fpc == 0:
         return _outcome(
             name, (0.0, 1.0, "nothing is left to chance"), (distance, "KS distance"), sizes
@@ -129,7 +135,7 @@ def _test_numbers(
     pvalue = float(kolmogorov(value))
     how = "Kolmogorov distribution"
     if counts.max() > 2 * counts.sum() / _GRID:
-        drawn = _bridge_pvalue(value, height[:-1])
+        drawn = _bridge_pvalue(value, height[1:-1])
         pvalue, how = min(pvalue, drawn), "Brownian bridge over the distinct values"
     return _outcome(name, (value, pvalue, how), (distance, "KS distance"), sizes)
 

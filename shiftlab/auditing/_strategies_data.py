@@ -86,7 +86,9 @@ class Source:
     def coordinates(self) -> Coordinates:
         """Covariates as points."""
         roles = (self.decision, *self.sensitive_features)
-        return read_coordinates(self.table, self.n_rows, scale=self.scale, leave_out=roles)
+        return read_coordinates(
+            self.table, self.n_rows, scale=self.scale, leave_out=roles, name="data"
+        )
 
     def position(self, names: Sequence[str]) -> np.ndarray:
         """Return which columns carry these names, as a mask."""

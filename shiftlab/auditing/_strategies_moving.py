@@ -25,7 +25,7 @@ def replace_decisions(source: Source, target: float, rng: np.random.Generator) -
         plan = wasserstein_projection(source.selected, source.codes, target=goal, support="cells")
         cells = source.cells.copy()
         for origin, goes_to, mass in zip(plan.cells_from, plan.cells_to, plan.mass, strict=True):
-            n_moved = int(np.ceil(mass * source.n_rows - 1e-9))
+            n_moved = int(np.ceil(mass * source.n_rows - 1e-5))
             free = np.flatnonzero((source.cells == origin) & (cells == origin))
             cells[rng.permutation(free)[:n_moved]] = goes_to
         donors = _any_row_of(source, cells)
@@ -38,11 +38,11 @@ def replace_decisions(source: Source, target: float, rng: np.random.Generator) -
 
 def match(source: Source, target: float) -> Manipulated:
     """Replace rows by the nearest rows of another cell, at the smallest total distance."""
+    points = source.coordinates.points
 
     def attempt(goal: float) -> tuple[Manipulated, float]:
-        covariates = source.table.drop([source.decision, *source.sensitive_features])
         plan = wasserstein_projection(
-            source.selected, source.codes, covariates, target=goal, scale=source.scale
+            source.selected, source.codes, points, target=goal, scale="none"
         )
         donors = np.arange(source.n_rows)
         for row, donor in _whole_moves(plan):

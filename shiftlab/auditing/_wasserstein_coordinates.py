@@ -40,7 +40,7 @@ class Coordinates:
 
 
 def read_coordinates(
-    data: Any, n_rows: int, *, scale: str, leave_out: Sequence[str] = ()
+    data: Any, n_rows: int, *, scale: str, leave_out: Sequence[str] = (), name: str = "X"
 ) -> Coordinates:
     """Read a table as points.
 
@@ -54,7 +54,7 @@ def read_coordinates(
     """
     check_option(scale, SCALES, "scale")
     table = as_table(data)
-    check_length(table, n_rows, "X")
+    check_length(table, n_rows, name)
     parts: list[np.ndarray] = []
     names: list[str] = []
     scales: list[float] = []
@@ -65,8 +65,8 @@ def read_coordinates(
             continue
         if column.missing.any():
             raise InputError(
-                f"X: column {column.name!r} has {int(column.missing.sum())} missing value(s); a "
-                "distance between rows needs all cells. Fill them, or leave the column out."
+                f"{name}: column {column.name!r} has {int(column.missing.sum())} missing value(s); "
+                "a distance between rows needs all cells. Fill them, or leave the column out."
             )
         if column.is_number or column.kind == "boolean":
             deviation = float(column.values.std()) if scale == "standard" else 1.0
@@ -84,7 +84,7 @@ def read_coordinates(
                 discrete.append(True)
                 owner.append(position)
     if not parts:
-        raise InputError("X has no column left that makes rows near or far.")
+        raise InputError(f"{name} has no column left that makes rows near or far.")
     points = np.column_stack(parts).astype(np.float64)
     return Coordinates(points, tuple(names), np.array(scales), np.array(discrete), np.array(owner))
 

@@ -208,8 +208,8 @@ class BootstrapDiscovery(BaseEstimator):
         ----------
         X : array or data frame of shape (n_rows, n_variables)
             As for `CDNOD`.
-        y : ignored
-            Present for scikit-learn.
+        y : None
+            Ignored; present for scikit-learn.
         environment : array of shape (n_rows,), optional
             As for `CDNOD`.
 

@@ -37,7 +37,8 @@ class CDNOD(BaseEstimator):
     Parameters
     ----------
     ci_test : str or IndependenceTest, default "kernel"
-        "kernel", "fisher_z", "contingency" or a test of `shiftlab.independence`.
+        "kernel", "fisher_z", "chi2", "g2", "gcm", "kci", "rcit", "hsic", or a test object of
+        `shiftlab.independence` with its own options.
     alpha : float, default 0.05
         Level of each independence test.
     environment : str, int or sequence of these, optional
@@ -157,8 +158,8 @@ class CDNOD(BaseEstimator):
         ----------
         X : array or data frame of shape (n_rows, n_variables)
             Numbers and categories.
-        y : ignored
-            Present for scikit-learn.
+        y : None
+            Ignored; present for scikit-learn.
         environment : array of shape (n_rows,) or (n_rows, k), optional
             Labels, several context columns, or times (numbers or dates). With neither this nor a
             column named in the constructor the order of the rows is taken as time.

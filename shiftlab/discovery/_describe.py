@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from shiftlab._core.names import join_names
+from shiftlab.discovery._independent_changes import MOST_GRAPHS
 from shiftlab.discovery._orient import Direction
 from shiftlab.discovery._phases import Findings
 from shiftlab.discovery._prepare import Prepared
@@ -69,7 +70,12 @@ def describe(
         tests_by_size=dict(sorted(found.tests.tests_by_size.items())),
         seconds=found.tests.seconds,
         options=options,
-        notes=(*notes, *found.notes, *_dependent_components(found, names)),
+        notes=(
+            *notes,
+            *found.notes,
+            *_dependent_components(found, names),
+            *_truncated_components(found, names),
+        ),
     )
 
 
@@ -172,4 +178,13 @@ def _dependent_components(found: Findings, names: Sequence[str]) -> list[str]:
         "are doubtful."
         for choice in found.choices
         if choice.pvalue < DEPENDENT
+    ]
+
+
+def _truncated_components(found: Findings, names: Sequence[str]) -> list[str]:
+    return [
+        f"{join_names([names[v] for v in choice.nodes])} can be directed in more than "
+        f"{MOST_GRAPHS:,} ways, of which the first {MOST_GRAPHS:,} were compared."
+        for choice in found.choices
+        if choice.n_graphs >= MOST_GRAPHS
     ]

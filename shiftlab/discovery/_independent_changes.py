@@ -16,7 +16,14 @@ from shiftlab.discovery._modules import Group, Mechanisms
 from shiftlab.graphs._marks import directed, set_directed, undirected
 from shiftlab.graphs._meek import apply_meek
 
-__all__ = ["Choice", "EdgeScore", "MechanismDependence", "choose_directions"]
+__all__ = [
+    "FEWEST_POINTS",
+    "MOST_GRAPHS",
+    "Choice",
+    "EdgeScore",
+    "MechanismDependence",
+    "choose_directions",
+]
 
 #: Fewer environments cannot show that two mechanisms move independently.
 FEWEST_POINTS = 5

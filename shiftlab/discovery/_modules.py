@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+from scipy import linalg
 
 from shiftlab._core.columns import Column
 from shiftlab.discovery._surrogate import Surrogate
@@ -165,11 +166,13 @@ class Mechanisms:
         else:
             basis = self.cells.basis
             n_basis = basis.shape[1]
-            gram = np.einsum("ca,cb,cxy->axby", basis, basis, square, optimize=True)
-            gram = gram.reshape(n_basis * n_x, -1)
+            pairs = (basis[:, :, None] * basis[:, None, :]).reshape(len(basis), -1)
+            gram = (pairs.T @ square.reshape(len(basis), -1)).reshape(n_basis, n_basis, n_x, n_x)
+            gram = gram.transpose(0, 2, 1, 3).reshape(n_basis * n_x, -1)
             right = np.einsum("ca,cxy->axy", basis, rest, optimize=True)
             gram[np.diag_indices_from(gram)] += RIDGE
-            found = np.linalg.solve(gram, right.reshape(n_basis * n_x, -1))
+            right = right.reshape(n_basis * n_x, -1)
+            found = linalg.solve(gram, right, assume_a="pos", check_finite=False)
             moves = np.einsum("ga,axy->gxy", self.cells.grid, found.reshape(n_basis, n_x, -1))
         weight = pooled_square / max(counts.sum(), 1.0)
         return np.asarray((weight @ moves).reshape(len(moves), -1))

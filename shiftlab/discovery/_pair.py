@@ -113,14 +113,15 @@ def independent_changes(
             f"environment: {dependence.n_points} environments cannot show whether mechanisms "
             f"change independently; at least {FEWEST_POINTS} are needed."
         )
+    names = [" & ".join(table.names) for table in (left, right)]
     directions = ((1, (0,)), (0, (1,)))
     found = [dependence.correlation(*direction) for direction in directions]
     values = [dependence.pvalue(*direction) for direction in directions]
     better = int(found[1] < found[0])
     difference = abs(found[1] - found[0]) / dependence.deviation(*directions[better])
     return IndependentChanges(
-        cause=("x", "y")[better],
-        effect=("y", "x")[better],
+        cause=names[better],
+        effect=names[1 - better],
         margin=float(difference),
         decided=bool(difference >= margin),
         correlation=found[better],
@@ -197,7 +198,9 @@ def driving_force(
 
 
 def _variable(values: Any, name: str) -> Table:
-    return as_table(values, name=name, columns=[name] if np.ndim(values) == 1 else None)
+    given = getattr(values, "name", None)
+    label = given if isinstance(given, str) and given else name
+    return as_table(values, name=name, columns=[label] if np.ndim(values) == 1 else None)
 
 
 def _read(environment: Any, n_rows: int, kind: str) -> Surrogate:

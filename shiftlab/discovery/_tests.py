@@ -1,19 +1,11 @@
-"""Independence tests by name."""
+"""Independence tests by name, or as objects."""
 
 from typing import Any
 
-from shiftlab._core.checks import check_option
 from shiftlab.exceptions import InputError
-from shiftlab.independence import ContingencyTest, FisherZ, IndependenceTest, KernelTest
+from shiftlab.independence import IndependenceTest, named_test
 
-__all__ = ["TEST_NAMES", "read_test"]
-
-_TESTS: dict[str, Any] = {
-    "kernel": KernelTest,
-    "fisher_z": FisherZ,
-    "contingency": ContingencyTest,
-}
-TEST_NAMES = tuple(_TESTS)
+__all__ = ["read_test"]
 
 
 def read_test(ci_test: Any) -> Any:
@@ -22,17 +14,20 @@ def read_test(ci_test: Any) -> Any:
     Parameters
     ----------
     ci_test : str or IndependenceTest
-        A name, or a test of `shiftlab.independence`.
+        A name that `shiftlab.independence.named_test` knows, or a test.
 
     Returns
     -------
     IndependenceTest
     """
     if isinstance(ci_test, str):
-        return _TESTS[check_option(ci_test, TEST_NAMES, "ci_test")]()
+        try:
+            return named_test(ci_test)
+        except InputError as error:
+            raise InputError(str(error).replace("method", "ci_test", 1)) from error
     if not isinstance(ci_test, IndependenceTest):
         raise InputError(
-            f"ci_test must be one of {', '.join(TEST_NAMES)} or a test of shiftlab.independence, "
-            f"found {type(ci_test).__name__}."
+            "ci_test must be the name of a test or a test of shiftlab.independence, found "
+            f"{type(ci_test).__name__}."
         )
     return ci_test

@@ -13,6 +13,7 @@ from shiftlab.explanation._explainer_encoding import Encoding
 from shiftlab.explanation._models import N_REPEATED, ModelFunction
 
 __all__ = [
+    "TableTags",
     "check_positive",
     "is_probability",
     "predict_table",
@@ -92,7 +93,7 @@ def warn_if_few_effective(effective: float, n_columns: int) -> None:
     if effective < 5 * n_columns:
         warn(
             f"The kernel leaves an effective number of {effective:.1f} perturbations for "
-            f"{n_columns} columns. Raise kernel_width or n_samples; to be more local, lower scale.",
+            f"{n_columns} columns of some row. Raise n_samples or kernel_width.",
             NumericalWarning,
             stacklevel=3,
         )

@@ -114,7 +114,10 @@ def column_positions(columns: Any, names: Sequence[str], argument: str) -> list[
 
 def _check_matrix(X: np.ndarray, names: Sequence[str], name: str) -> np.ndarray:
     if X.ndim != 2:
-        raise InputError(f"{name} must be a table (rows by columns), found shape {X.shape}.")
+        raise InputError(
+            f"{name} must be a table (rows by columns), found shape {X.shape}. Reshape your data: "
+            "a single row has shape (1, n_columns)."
+        )
     if X.shape[1] != len(names):
         raise InputError(
             f"{name} has {X.shape[1]} columns, but the explainer was fitted on {len(names)}."

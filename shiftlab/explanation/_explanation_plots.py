@@ -60,5 +60,5 @@ def plot_spread(explanation: "Explanation", ax: "Axes | None", k: int) -> "Axes"
     ax.plot(middle, heights, "o", color="#222222", markersize=4)
     ax.set_yticks(range(1, len(order) + 1), [plot_text(explanation.names[j]) for j in order])
     ax.axvline(0, color="#444444", linewidth=0.8)
-    ax.set_xlabel(f"value: median, middle half and 5% to 95% of {len(explanation)} rows")
+    ax.set_xlabel(f"value: middle half and 90% of {len(explanation):,} rows")
     return ax

@@ -1,5 +1,6 @@
 """KernelSHAP for a whole table at once."""
 
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -175,10 +176,11 @@ class KernelShapExplainer(TableTags, BaseEstimator):
         blocks = assign_blocks(keys, 1 if exact else self.n_blocks, None if exact else stratify)
         parts = rows_by_block(blocks, keys)
         form = linear_form(function, encoding, self._reference, matrix)
-        common = (function, form, encoding, self._reference, self.background_, self._budget, base)
+        game = _Game(
+            function, form, encoding, self._reference, self.background_, self._budget, base
+        )
         tasks = [
-            (*common, matrix[rows], prediction[rows], block_seed(seed, block))
-            for block, rows in parts
+            (game, matrix[rows], prediction[rows], block_seed(seed, block)) for block, rows in parts
         ]
         found = parallel_map(
             _explain_block,
@@ -226,14 +228,21 @@ def _budget(n_coalitions: int | str, d: int) -> int:
     return wanted if complete is None else min(wanted, complete)
 
 
+@dataclass(frozen=True)
+class _Game:
+    """What all rows have in common."""
+
+    function: ModelFunction
+    form: LinearForm | None
+    encoding: Encoding
+    reference: Reference
+    background: np.ndarray
+    budget: int
+    base: float
+
+
 def _explain_block(
-    function: ModelFunction,
-    form: LinearForm | None,
-    encoding: Encoding,
-    reference: Reference,
-    background: np.ndarray,
-    budget: int,
-    base: float,
+    game: _Game,
     rows: np.ndarray,
     prediction: np.ndarray,
     seed: np.random.SeedSequence,
@@ -241,42 +250,31 @@ def _explain_block(
     """Return values, Monte-Carlo variance and score of the rows of one block."""
     n, d = rows.shape
     if d == 1:
-        return (prediction - base)[:, None], np.zeros((n, 1)), np.ones(n)
-    masks, weights, n_sampled = make_coalitions(d, budget, np.random.default_rng(seed))
+        return (prediction - game.base)[:, None], np.zeros((n, 1)), np.ones(n)
+    masks, weights, n_sampled = make_coalitions(d, game.budget, np.random.default_rng(seed))
     regression = make_operator(masks, weights, n_sampled)
     found = []
     size = max(1, MAX_CELLS // len(masks))
     for start in range(0, n, size):
         part = slice(start, start + size)
-        if form is not None:
-            values = linear_values(form, reference, rows[part], background, masks)
+        if game.form is not None:
+            values = linear_values(game.form, game.reference, rows[part], game.background, masks)
         else:
-            values = np.array(
-                [
-                    _coalition_values(function, encoding, row, background, masks)
-                    for row in rows[part]
-                ]
-            )
-        found.append(regression.solve(values, base, prediction[part]))
+            values = np.array([_coalition_values(game, row, masks) for row in rows[part]])
+        found.append(regression.solve(values, game.base, prediction[part]))
     values, variance, score = (np.concatenate(field) for field in zip(*found, strict=True))
     return values, variance, score
 
 
-def _coalition_values(
-    function: ModelFunction,
-    encoding: Encoding,
-    row: np.ndarray,
-    background: np.ndarray,
-    masks: np.ndarray,
-) -> np.ndarray:
+def _coalition_values(game: _Game, row: np.ndarray, masks: np.ndarray) -> np.ndarray:
     """Return the mean prediction of each coalition over the background."""
-    b = len(background)
+    b = len(game.background)
     size = max(1, MAX_QUERIES // b)
     values = np.empty(len(masks))
     for start in range(0, len(masks), size):
         part = masks[start : start + size]
-        queries = np.where(part[:, None, :], row, background).reshape(-1, len(row))
+        queries = np.where(part[:, None, :], row, game.background).reshape(-1, len(row))
         values[start : start + size] = (
-            function(encoding.decode(queries)).reshape(-1, b).mean(axis=1)
+            game.function(game.encoding.decode(queries)).reshape(-1, b).mean(axis=1)
         )
     return values

@@ -30,7 +30,6 @@ from shiftlab.explanation._explanation import Explanation
 from shiftlab.explanation._lime_around import explain_around
 from shiftlab.explanation._lime_linear import explain_linear
 from shiftlab.explanation._lime_reference import (
-    Quartiles,
     Reference,
     learn_quartiles,
     learn_reference,
@@ -222,7 +221,9 @@ class LimeExplainer(TableTags, BaseEstimator):
         }
         numbers = [j for j in free if j not in categorical]
         by_bin = self._settings.mode == "quartile"
-        self._quartiles = {j: learn_quartiles(matrix[:, j]) for j in numbers} if by_bin else {}
+        if by_bin:
+            quartiles = {j: learn_quartiles(matrix[:, j]) for j in numbers}
+            self.reference_ = replace(self.reference_, quartiles=quartiles)
         self.names_in_ = names
         self.n_features_in_ = len(names)
 
@@ -262,7 +263,7 @@ class LimeExplainer(TableTags, BaseEstimator):
         form = None
         if self._settings.mode == "around" and not self._settings.derived:
             form = linear_form(function, encoding, self.reference_, matrix)
-        common = (function, form, encoding, self._settings, self._quartiles)
+        common = ((function, form), encoding, self._settings)
         tasks = [
             (*common, reference, matrix[rows], prediction[rows], block_seed(seed, block))
             for block, reference, rows in parts
@@ -346,21 +347,18 @@ class LimeExplainer(TableTags, BaseEstimator):
 
 
 def _explain_block(
-    function: ModelFunction,
-    form: LinearForm | None,
+    black_box: tuple[ModelFunction, LinearForm | None],
     encoding: Encoding,
     settings: LimeSettings,
-    quartiles: dict[int, Quartiles],
     reference: Reference,
     rows: np.ndarray,
     prediction: np.ndarray,
     seed: np.random.SeedSequence,
 ) -> tuple[LocalFit, float]:
     """Explain one block in the way that fits the mode and the model."""
+    function, form = black_box
     if form is not None:
         return explain_linear(form, settings, reference, rows, seed)
     if settings.mode == "around":
         return explain_around(function, encoding, settings, reference, rows, prediction, seed)
-    return explain_shared(
-        function, encoding, settings, reference, rows, prediction, seed, quartiles
-    )
+    return explain_shared(function, encoding, settings, reference, rows, prediction, seed)

@@ -22,6 +22,8 @@ class Reference:
         Values of each categorical column and how often they occur.
     constant : ndarray of bool, shape (d,)
         Columns of a single value.
+    quartiles : dict of int to Quartiles
+        Bins of columns of numbers, where they are needed.
     """
 
     mean: np.ndarray
@@ -29,6 +31,7 @@ class Reference:
     levels: dict[int, np.ndarray] = field(default_factory=dict)
     frequencies: dict[int, np.ndarray] = field(default_factory=dict)
     constant: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=bool))
+    quartiles: "dict[int, Quartiles]" = field(default_factory=dict)
 
 
 def learn_reference(

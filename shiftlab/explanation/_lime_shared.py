@@ -12,7 +12,7 @@ import numpy as np
 
 from shiftlab.explanation._explainer_encoding import Encoding
 from shiftlab.explanation._lime_around import make_draws, predict_rows
-from shiftlab.explanation._lime_reference import Quartiles, Reference
+from shiftlab.explanation._lime_reference import Reference
 from shiftlab.explanation._lime_regression import LocalFit
 from shiftlab.explanation._lime_settings import LimeSettings
 
@@ -37,7 +37,6 @@ def explain_shared(
     rows: np.ndarray,
     prediction: np.ndarray,
     seed: np.random.SeedSequence,
-    quartiles: dict[int, Quartiles],
 ) -> tuple[LocalFit, float]:
     """Explain the rows of one block.
 
@@ -52,11 +51,11 @@ def explain_shared(
     categories = [j for j in settings.free if j in reference.levels]
     numbers = [j for j in settings.free if j not in reference.levels]
     make = _draw_quartiles if by_bin else _draw_around_mean
-    pool = make(predict, encoding, settings, reference, quartiles, seed)
+    pool = make(predict, encoding, settings, reference, seed)
     own_z = (rows[:, numbers] - reference.mean[numbers]) / reference.scale[numbers]
     own_labels = rows[:, categories]
     if by_bin:
-        bins = [quartiles[j].bins(rows[:, j]) for j in numbers]
+        bins = [reference.quartiles[j].bins(rows[:, j]) for j in numbers]
         own_labels = np.column_stack([*bins, own_labels]) if bins else own_labels
         own_z = own_z[:, :0]
     fits, effective = [], np.inf
@@ -73,7 +72,6 @@ def _draw_around_mean(
     encoding: Encoding,
     settings: LimeSettings,
     reference: Reference,
-    quartiles: dict[int, Quartiles],
     seed: np.random.SeedSequence,
 ) -> _Pool:
     draws = make_draws(settings, reference, seed)
@@ -90,7 +88,6 @@ def _draw_quartiles(
     encoding: Encoding,
     settings: LimeSettings,
     reference: Reference,
-    quartiles: dict[int, Quartiles],
     seed: np.random.SeedSequence,
 ) -> _Pool:
     rng = np.random.default_rng(seed)
@@ -100,7 +97,7 @@ def _draw_quartiles(
     numbers = [j for j in settings.free if j not in reference.levels]
     labels = np.empty((n, len(settings.free)), dtype=np.float32)
     for k, j in enumerate(numbers):
-        labels[:, k], queries[:, j] = quartiles[j].draw(n, rng)
+        labels[:, k], queries[:, j] = reference.quartiles[j].draw(n, rng)
     for k, j in enumerate(categories, start=len(numbers)):
         cumulative = np.cumsum(reference.frequencies[j])[:-1]
         queries[:, j] = reference.levels[j][np.searchsorted(cumulative, rng.random(n), "right")]

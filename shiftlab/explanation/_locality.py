@@ -251,7 +251,7 @@ def _compare(
     lines, name = [], ""
     for variant, options in track(variants.items(), len(variants), "variants", progress):
         changed = explainer.with_options(**options)
-        explanation = changed.explain(model, X)
+        explanation = changed.explain(model, X, stratify=sensitive_features)
         found = explanation_disparity(
             explanation,
             sensitive_features,

@@ -11,7 +11,7 @@ import numpy as np
 from shiftlab._core.validation import check_option
 from shiftlab.exceptions import InputError, InputWarning
 
-__all__ = ["ModelFunction", "as_model_function"]
+__all__ = ["N_REPEATED", "ModelFunction", "as_model_function"]
 
 OUTPUTS = ("auto", "probability", "logit", "value")
 #: Rows that are predicted twice to see whether the model is deterministic.

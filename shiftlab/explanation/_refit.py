@@ -12,6 +12,7 @@ from shiftlab._core.parallel import seeded_map
 from shiftlab._core.progress import Progress
 from shiftlab._core.random import RandomState, as_seed_sequence, integer_seed, seeded_clone
 from shiftlab._core.results import Result, to_plain
+from shiftlab._core.validation import Labels
 from shiftlab.exceptions import InputError
 from shiftlab.explanation._fidelity_inputs import check_metrics, read_fidelity
 from shiftlab.explanation._fidelity_metrics import evaluate
@@ -148,19 +149,45 @@ def refit_disparity(
         raise InputError(
             f"sensitive_features: {groups.name!r} has a single group; there is nothing to compare."
         )
-    common = (estimator, explainer, X, np.asarray(y), X_test, groups, metrics)
-    whole = _one_refit(*common, False, seed.spawn(1)[0])
+    pipeline = _Pipeline(estimator, explainer, X, np.asarray(y), X_test, groups, metrics)
+    whole = _one_refit(pipeline, False, seed.spawn(1)[0])
     found = seeded_map(
         _one_refit,
-        [(*common, True)] * n_refits,
+        [(pipeline, True)] * n_refits,
         random_state=seed.spawn(2)[1],
         n_jobs=n_jobs,
         progress=progress,
         description="refits",
     )
+    lines, replicates = _summarise(whole, found, groups, confidence_level)
+    return RefitDisparity(
+        pd.DataFrame(lines), pd.DataFrame(replicates), groups.name, confidence_level
+    )
+
+
+@dataclass(frozen=True)
+class _Pipeline:
+    """What is fitted, on what, and for whom."""
+
+    estimator: Any
+    explainer: Any
+    X: Any
+    y: np.ndarray
+    X_test: Any
+    groups: Labels
+    metrics: Sequence[str] | None
+
+
+def _summarise(
+    whole: dict[str, np.ndarray],
+    found: list[dict[str, np.ndarray]],
+    groups: Labels,
+    confidence_level: float,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the lines of the table and those of the replicates."""
     from scipy.special import stdtrit
 
-    quantile = float(stdtrit(n_refits - 1, (1 + confidence_level) / 2))
+    quantile = float(stdtrit(len(found) - 1, (1 + confidence_level) / 2))
     pairs = list(combinations(range(len(groups)), 2))
     lines, replicates = [], []
     for metric, values in whole.items():
@@ -180,25 +207,16 @@ def refit_disparity(
                     "low": difference - quantile * se, "high": difference + quantile * se,
                 }
             )  # fmt: skip
-    return RefitDisparity(
-        pd.DataFrame(lines), pd.DataFrame(replicates), groups.name, confidence_level
-    )
+    return lines, replicates
 
 
 def _one_refit(
-    estimator: Any,
-    explainer: Any,
-    X: Any,
-    y: np.ndarray,
-    X_test: Any,
-    groups: Any,
-    metrics: Sequence[str] | None,
-    resampled: bool,
-    seed: np.random.SeedSequence,
+    pipeline: _Pipeline, resampled: bool, seed: np.random.SeedSequence
 ) -> dict[str, np.ndarray]:
     """Return the value of each group, for each metric."""
     from sklearn.utils import _safe_indexing
 
+    X, y, X_test, groups = pipeline.X, pipeline.y, pipeline.X_test, pipeline.groups
     draw, fit, explain = seed.spawn(3)
     rng = np.random.default_rng(draw)
     train, weights = np.arange(len(y)), np.ones(len(X_test))
@@ -207,10 +225,12 @@ def _one_refit(
         for code in range(len(groups)):
             rows = groups.rows(code)
             weights[rows] = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)))
-    model = seeded_clone(estimator, integer_seed(fit)).fit(_safe_indexing(X, train), y[train])
-    own = seeded_clone(explainer, integer_seed(explain)).fit(_safe_indexing(X, train))
+    model = seeded_clone(pipeline.estimator, integer_seed(fit)).fit(
+        _safe_indexing(X, train), y[train]
+    )
+    own = seeded_clone(pipeline.explainer, integer_seed(explain)).fit(_safe_indexing(X, train))
     own.set_params(random_state=integer_seed(explain))
     explanation = own.explain(model, X_test)
     data, _ = read_fidelity(explanation, [groups], None)
-    chosen = check_metrics(metrics, explanation, data)
+    chosen = check_metrics(pipeline.metrics, explanation, data)
     return {metric: evaluate(metric, data, weights[None, :])[0] for metric in chosen}

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["GapSplit", "split_gap"]
 
-#: Below this share of the group, its weighted rows represent the reference poorly.
-LEAST_EFFECTIVE = 0.1
+#: Below this share of the group, or above this difference that the weights leave (in standard
+#: deviations), the weighted rows of a group represent the reference poorly.
+LEAST_EFFECTIVE, MOST_LEFT = 0.1, 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,9 @@ class GapSplit(Result):
     effective_share : dict
         For each group, the effective number of its rows once weighted to resemble the reference,
         as a share of all of them.
+    imbalance : dict
+        For each group, the largest difference in means of covariates from the reference that the
+        weights leave, in standard deviations.
     name : str
         The sensitive feature.
     confidence_level : float
@@ -47,6 +51,7 @@ class GapSplit(Result):
 
     table: "pd.DataFrame"
     effective_share: dict[Any, float]
+    imbalance: dict[Any, float]
     name: str
     confidence_level: float
 
@@ -69,6 +74,7 @@ class GapSplit(Result):
         return {
             "table": records,
             "effective_share": to_plain(self.effective_share),
+            "imbalance": to_plain(self.imbalance),
             "name": self.name,
             "confidence_level": self.confidence_level,
         }
@@ -181,22 +187,25 @@ def split_gap(
     block = explanation.block
     lines: list[dict[str, Any]] = []
     shares: dict[Any, float] = {}
+    left: dict[Any, float] = {}
     for code in range(len(groups)):
         if code == target:
             continue
         weights = _odds(design, groups, code, target)
-        shares[groups.categories[code]] = weights.sum() ** 2 / (weights**2).sum() / len(weights)
+        label = groups.categories[code]
+        shares[label] = float(weights.sum() ** 2 / (weights**2).sum() / len(weights))
+        left[label] = _difference(design, groups, code, target, weights)
         draws = _block_draws(block, n_resamples, rng)
         lines += _part_lines(data, groups, (code, target), weights, chosen, draws, confidence_level)
-    poor = [group for group, share in shares.items() if share < LEAST_EFFECTIVE]
+    poor = [g for g in shares if shares[g] < LEAST_EFFECTIVE or left[g] > MOST_LEFT]
     if poor:
         warn(
-            f"{len(poor)} group(s) hardly overlap with the reference: their weighted rows count as "
-            f"less than {LEAST_EFFECTIVE:.0%} of them, and the split is unreliable.",
+            f"{len(poor)} group(s) hardly overlap with the reference: weighting cannot make their "
+            "rows resemble it, and the split is unreliable.",
             SmallSampleWarning,
             stacklevel=2,
         )
-    return GapSplit(pd.DataFrame(lines), shares, groups.name, confidence_level)
+    return GapSplit(pd.DataFrame(lines), shares, left, groups.name, confidence_level)
 
 
 def _design(covariates: Any, data: FidelityData) -> np.ndarray:
@@ -225,6 +234,16 @@ def _odds(design: np.ndarray, groups: Labels, code: int, target: int) -> np.ndar
     label = np.repeat([0, 1], [len(rows), len(others)])
     model = LogisticRegression(max_iter=2000).fit(design[both], label)
     return np.asarray(np.exp(np.clip(model.decision_function(design[rows]), -20, 20)))
+
+
+def _difference(
+    design: np.ndarray, groups: Labels, code: int, target: int, weights: np.ndarray
+) -> float:
+    """Return the largest standardised difference in means that the weights leave."""
+    own, other = design[groups.rows(code)], design[groups.rows(target)]
+    spread = other.std(axis=0)
+    moved = np.average(own, axis=0, weights=weights) - other.mean(axis=0)
+    return float(np.abs(moved / np.where(spread > 0, spread, 1.0)).max())
 
 
 def _block_draws(block: np.ndarray, n_resamples: int, rng: np.random.Generator) -> np.ndarray:

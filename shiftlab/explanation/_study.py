@@ -48,7 +48,8 @@ class ExplanationDisparityStudy:
     models : mapping of str to estimator, optional
         Black boxes by label, scikit-learn classifiers; logistic regression by default.
     explainers : mapping of str to explainer, optional
-        Explainers by label. By default LIME as the paper sets it: around the row, 1000 draws.
+        Explainers by label; a global surrogate is told the model and the groups. By default LIME as
+        the paper sets it: around the row, 1000 draws.
     metrics : sequence of str, default ("accuracy", "auroc", "mae")
         Fidelity of the surrogate to the black box at the test rows: "accuracy" (agreement of the
         labels), "auroc" (of the surrogate for the label), "mae" (on the probability scale), "mse",

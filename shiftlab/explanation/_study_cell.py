@@ -1,9 +1,10 @@
 """One cell of a study: draw a world, train a model, explain it, compare the groups."""
 
 import functools
+import inspect
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -112,16 +113,29 @@ def explain_world(
         for name, pair in data.derived.items()
     }
     fresh.set_params(**{k: v for k, v in told.items() if k in known and v and not known[k]})
-    _fit(fresh, data)
-    found = fresh.explain(model, data.X_test.to_numpy(), stratify=data.groups_test)
-    return replace(found, names=tuple(names[int(name[1:])] for name in found.names))
+    _fit(fresh, model, data)
+    rows = data.X_test.to_numpy()
+    found = fresh.explain(model, rows, **_accepted(fresh.explain, stratify=data.groups_test))
+    own = {f"x{i}": name for i, name in enumerate(names)}  # arrays have no names of columns
+    return replace(found, names=tuple(own.get(name, name) for name in found.names))
 
 
-def _fit(explainer: Any, data: WorldData) -> None:
-    """Fit, without the advice to declare products in a world that perturbs them on purpose."""
+def _accepted(function: Callable[..., Any], **offered: Any) -> dict[str, Any]:
+    """Return the arguments that a function takes."""
+    return {k: v for k, v in offered.items() if k in inspect.signature(function).parameters}
+
+
+def _fit(explainer: Any, model: Any, data: WorldData) -> None:
+    """Fit, without the advice to declare products in a world that perturbs them on purpose.
+
+    Global surrogates learn from the model, and may balance the groups; the others need neither.
+    """
+    told = _accepted(explainer.fit, sensitive_features=data.groups_train)
+    if inspect.signature(explainer.fit).parameters["y"].default is inspect.Parameter.empty:
+        told["y"] = model
     with _FILTERS, warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*is the product of two other columns", InputWarning)
-        explainer.fit(data.X_train.to_numpy())
+        explainer.fit(data.X_train.to_numpy(), **told)
 
 
 def _product(first: int, second: int, X: np.ndarray) -> np.ndarray:

@@ -86,8 +86,8 @@ def study_from_config(
     -----
     Worlds are "sample_imbalance", "covariate_shift", "concept_shift", "omitted_variable",
     "mechanisms", "adult" (Adult census data) and "table" (a CSV or Parquet file named by
-    ``path``). Models are "logistic", "network", "boosting" and "forest"; explainers "lime" and
-    "kernel_shap".
+    ``path``). Models are "logistic", "network", "boosting" and "forest"; explainers "lime",
+    "kernel_shap" and "surrogate".
 
     Examples
     --------
@@ -186,8 +186,13 @@ def _model_kinds() -> dict[str, Callable[..., Any]]:
 def _explainer_kinds() -> dict[str, Callable[..., Any]]:
     from shiftlab.explanation._kernel_shap import KernelShapExplainer
     from shiftlab.explanation._lime import LimeExplainer
+    from shiftlab.explanation._surrogates import GlobalSurrogate
 
-    return {"lime": LimeExplainer, "kernel_shap": KernelShapExplainer}
+    return {
+        "lime": LimeExplainer,
+        "kernel_shap": KernelShapExplainer,
+        "surrogate": GlobalSurrogate,
+    }
 
 
 def _parts(

@@ -10,7 +10,7 @@ import numpy as np
 from shiftlab._core.names import join_names
 from shiftlab.exceptions import InputError
 from shiftlab.explanation._explanation import Explanation
-from shiftlab.explanation._fidelity import read_fidelity
+from shiftlab.explanation._fidelity_inputs import read_fidelity
 from shiftlab.explanation._fidelity_metrics import (
     METRICS,
     FidelityData,

@@ -10,7 +10,12 @@ from shiftlab._core.checks import check_integer, check_length, check_option
 from shiftlab._core.random import RandomState, as_seed_sequence, integer_seed
 from shiftlab._core.validation import check_sensitive_features, check_weights, combine_labels
 from shiftlab.exceptions import InputError
-from shiftlab.explanation._explainer_checks import check_positive, is_probability, predict_table
+from shiftlab.explanation._explainer_checks import (
+    TableTags,
+    check_positive,
+    is_probability,
+    predict_table,
+)
 from shiftlab.explanation._explainer_encoding import learn_encoding
 from shiftlab.explanation._explanation import Explanation
 from shiftlab.explanation._models import as_model_function
@@ -24,7 +29,7 @@ KINDS = ("linear", "tree", "additive")
 BALANCES = ("none", "groups", "minimax")
 
 
-class GlobalSurrogate(RegressorMixin, BaseEstimator):
+class GlobalSurrogate(TableTags, RegressorMixin, BaseEstimator):
     """One readable model that imitates the black box over the whole table.
 
     Parameters
@@ -125,8 +130,9 @@ class GlobalSurrogate(RegressorMixin, BaseEstimator):
         weights = check_weights(sample_weight, len(matrix))
         weights = np.ones(len(matrix)) if weights is None else weights
         self._terms: Terms = make_terms(
-            self.kind, matrix, self._encoding.coded, self.max_depth, self.n_knots, self.ridge,
-            integer_seed(as_seed_sequence(self.random_state)),
+            self.kind, matrix, weights, self._encoding.coded, max_depth=self.max_depth,
+            n_knots=self.n_knots, ridge=self.ridge,
+            seed=integer_seed(as_seed_sequence(self.random_state)),
         )  # fmt: skip
         if sensitive_features is None:
             if self.balance != "none":

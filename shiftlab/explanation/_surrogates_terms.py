@@ -24,7 +24,9 @@ class Terms(Protocol):
 def make_terms(
     kind: str,
     matrix: np.ndarray,
+    weights: np.ndarray,
     categorical: list[int],
+    *,
     max_depth: int,
     n_knots: int,
     ridge: float,
@@ -34,26 +36,31 @@ def make_terms(
     if kind == "tree":
         return _Tree(check_integer(max_depth, "max_depth"), seed)
     check_integer(n_knots, "n_knots", minimum=2)
-    return _Additive(_Basis(matrix, categorical, n_knots if kind == "additive" else 0), ridge)
+    basis = _Basis(matrix, weights, categorical, n_knots if kind == "additive" else 0)
+    return _Additive(basis, ridge)
 
 
 class _Basis:
     """Columns of a regression: standardised numbers or splines, indicators of categories."""
 
-    def __init__(self, matrix: np.ndarray, categorical: list[int], n_knots: int) -> None:
+    def __init__(
+        self, matrix: np.ndarray, weights: np.ndarray, categorical: list[int], n_knots: int
+    ) -> None:
         from sklearn.preprocessing import SplineTransformer
 
         self.n_columns = matrix.shape[1]
         self._levels = {j: np.unique(matrix[:, j]) for j in categorical}
-        self._mean, self._scale = matrix.mean(axis=0), matrix.std(axis=0)
-        self._scale[self._scale == 0] = 1.0
+        matrix, weights = matrix[weights > 0], weights[weights > 0]
+        self._mean = np.average(matrix, axis=0, weights=weights)
+        spread = np.sqrt(np.average((matrix - self._mean) ** 2, axis=0, weights=weights))
+        self._scale = np.where(spread > 0, spread, 1.0)
         self._splines = {}
         for j in range(self.n_columns) if n_knots else ():
             column = matrix[:, [j]]
             if j not in self._levels and len(np.unique(column)) > n_knots:
                 # Beyond the data the curve goes on as a straight line.
                 spline = SplineTransformer(n_knots, extrapolation="linear", knots="quantile")
-                self._splines[j] = spline.fit(column)
+                self._splines[j] = spline.fit(column, sample_weight=weights)
 
     def __call__(self, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the design and the column that each of its columns belongs to."""

@@ -6,6 +6,7 @@ imports PyTorch unless a neural estimator is fitted.
 """
 
 from shiftlab.generalization._baselines import BaselineClassifier
+from shiftlab.generalization._cdsae import CDSAEClassifier
 from shiftlab.generalization._classifier import CounterfactuallyFairClassifier
 from shiftlab.generalization._effects import CounterfactualEffects, counterfactual_effects
 from shiftlab.generalization._evaluation import GeneralizationEvaluation, evaluate_generalization
@@ -14,6 +15,7 @@ from shiftlab.generalization._regressor import CounterfactuallyFairRegressor
 
 __all__ = [
     "BaselineClassifier",
+    "CDSAEClassifier",
     "CounterfactualEffects",
     "CounterfactuallyFairClassifier",
     "CounterfactuallyFairRegressor",

@@ -94,7 +94,7 @@ class CounterfactualEffects(Result):
         colours = ("#222222", "#b5391f", "#3b6ea5", "#9aa5b1")
         for i, (name, colour) in enumerate(zip(parts, colours, strict=True)):
             ax.bar(at + 0.2 * (i - 1.5), getattr(self, name), 0.19, label=name, color=colour)
-        labels = [f"{a} to {b}".replace("$", r"\$") for a, b in self.pairs]
+        labels = [f"{a}\nto {b}".replace("$", r"\$") for a, b in self.pairs]
         ax.set_xticks(at, labels, rotation=0 if len(at) < 4 else 90)
         ax.axhline(0, color="black", lw=0.6)
         ax.set(ylabel="effect on the score")

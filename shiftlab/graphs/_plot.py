@@ -30,8 +30,9 @@ def plot_graph(
 
     layers = _layers(graph, root)
     place, width, height = _positions(graph, layers)
-    if ax is None:
-        ax = plt.subplots(figsize=(max(width + 0.4, 3.0), max(height + 0.5, 1.8)))[1]
+    own = ax is None
+    if own:
+        ax = plt.subplots()[1]
     ax.set_xlim(-0.2, width + 0.2)
     texts = {
         name: _draw_node(ax, name, place[name], name in highlight, name == root)
@@ -44,6 +45,9 @@ def plot_graph(
         curve = _draw_edge(ax, edge, place, depth, texts, strength, root)
         low, high = min(low, curve[:, 1].min() - 0.15), max(high, curve[:, 1].max() + 0.15)
     ax.set_ylim(low, high)
+    ax.set_aspect("equal")  # curves keep the shape they were given
+    if own:  # one unit is about one inch, so that boxes are as wide as was reckoned
+        ax.figure.set_size_inches(max(1.25 * (width + 0.4), 3.0), max(1.25 * (high - low), 1.8))
     ax.set_axis_off()
     if title:
         ax.set_title(title, fontsize=8)
@@ -134,8 +138,7 @@ def _draw_edge(
 ) -> np.ndarray:
     from matplotlib.patches import FancyArrowPatch
 
-    far = abs(depth[edge.source] - depth[edge.target])
-    bend = 0.0 if far == 1 else 0.22 if far != 0 else 0.3
+    bend = _bend(edge, place, neighbors=abs(depth[edge.source] - depth[edge.target]) == 1)
     style = "<|" if edge.source_mark == "arrow" else ""
     style += "-" + ("|>" if edge.target_mark == "arrow" else "")
     from_root = root in edge[:2]
@@ -171,6 +174,23 @@ def _draw_edge(
             at = points[int(outside.argmax())]
             ax.plot(*at, "o", markersize=4, markerfacecolor="white", markeredgecolor=INK, zorder=5)
     return curve
+
+
+def _bend(edge: Edge, place: Mapping[str, tuple[float, float]], *, neighbors: bool) -> float:
+    """Return the bend that keeps an edge clear of the boxes of other nodes."""
+    others = [name for name in place if name not in edge[:2]]
+    if not others:
+        return 0.0 if neighbors else 0.22
+    centres = np.array([place[name] for name in others])
+    boxes = np.array([(_width(name) / 2 + 0.1, NODE_HEIGHT / 2 + 0.08) for name in others])
+    choices = (0.0, 0.15, -0.15, 0.25, -0.25, 0.35, -0.35)
+    clear = []
+    for bend in choices:
+        curve = _curve(place[edge.source], place[edge.target], bend)[10:-10]
+        gaps = np.abs(curve[:, None] - centres) / boxes
+        clear.append(float(gaps.max(axis=2).min()))
+    free = [bend for bend, gap in zip(choices, clear, strict=True) if gap > 1]
+    return free[0] if free else choices[int(np.argmax(clear))]
 
 
 def _curve(start: tuple[float, float], end: tuple[float, float], bend: float) -> np.ndarray:

@@ -15,6 +15,7 @@ from shiftlab.independence._kernel import KernelTest
 from shiftlab.independence._oracle import Oracle
 from shiftlab.independence._protocol import CIResult, IndependenceTest
 from shiftlab.independence._rcit import RCIT
+from shiftlab.independence._residuals import regression_residuals
 
 __all__ = [
     "GCM",
@@ -30,4 +31,5 @@ __all__ = [
     "Oracle",
     "independence_test",
     "named_test",
+    "regression_residuals",
 ]

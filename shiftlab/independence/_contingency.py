@@ -185,10 +185,12 @@ class _Strata:
 def _mean_term(a: int, b: int, n: int) -> float:
     """Mean of 2 O log(O n / (a b)) for a count O with margins a <= b out of n."""
     support = np.arange(max(0, a + b - n), a + 1)
-    weight = stats.hypergeom.pmf(support, n, a, b)
-    return float(
-        2 * (weight * (special.xlogy(support, support) - support * np.log(a * b / n))).sum()
-    )
+    logs = [special.gammaln(v + 1) for v in (support, a - support, b - support)]
+    logs.append(special.gammaln(n - a - b + support + 1))
+    fixed = sum(special.gammaln(v + 1) for v in (a, n - a, b, n - b)) - special.gammaln(n + 1)
+    weight = np.exp(fixed - sum(logs))
+    terms = special.xlogy(support, support) - support * np.log(a * b / n)
+    return float(2 * (weight * terms).sum())
 
 
 def _counts(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:

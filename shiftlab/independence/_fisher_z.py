@@ -65,7 +65,7 @@ class _LinearEngine:
         """Answer one question."""
         if not (self._block(i).shape[1] and self._block(j).shape[1]):
             return Outcome(0.0, 1.0, 0.0, ("a variable is constant",))
-        within = self._partial(i, j, given)
+        within = self._partial(i, j, tuple(k for k in given if self._block(k).shape[1]))
         if within is None:
             return Outcome(0.0, 1.0, 0.0, ("the conditioning variables determine a variable",))
         covariance, p, q, rank = within

@@ -122,7 +122,7 @@ class _KciEngine:
             return Outcome(0.0, 1.0, 0.0, (f"too few rows ({self._n})",))
         if any(self._matrix((k,)).shape[1] == 0 for k in (i, j)):
             return Outcome(0.0, 1.0, 0.0, ("a variable is constant",))
-        return self._compare(i, j, given)
+        return self._compare(i, j, tuple(k for k in given if self._standardised(k).shape[1]))
 
     def _compare(self, i: int, j: int, given: tuple[int, ...]) -> Outcome:
         raise NotImplementedError

@@ -23,6 +23,8 @@ RIDGES = np.exp(np.linspace(np.log(1e-7), np.log(30.0), 26))
 DECAYS = (0.4, 0.75)
 #: A category needs so many rows for a regression of its own.
 MIN_OWN_ROWS = 8
+#: Functions of a single number in it.
+SINGLE_OWN = 14
 #: Generalised cross-validation counts each degree of freedom of the regression over all rows as
 #: so many: errors of the two regressions multiply, so a test wants less smoothing than prediction.
 POOLED_COST = 0.5
@@ -174,7 +176,7 @@ class Smoother:
         smooth = int((self._degrees <= 3).sum())
         found = []
         for rows in groups:
-            m = min(max(smooth, 8), len(rows) // 4, features.shape[1], 30)
+            m = min(max(smooth, SINGLE_OWN), len(rows) // 4, features.shape[1], 30)
             if len(rows) < MIN_OWN_ROWS or m == 0:
                 continue
             own = features[rows, :][:, :m]

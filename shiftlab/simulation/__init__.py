@@ -15,13 +15,15 @@ from shiftlab.simulation._compositions import (
 )
 from shiftlab.simulation._discrete import Categorical, Threshold
 from shiftlab.simulation._evolving import EvolvingData
-from shiftlab.simulation._evolving_worlds import (
-    make_drifting_credit,
-    make_drifting_gaussian,
-    make_evolving_people,
+from shiftlab.simulation._evolving_circles import (
     make_fair_circle,
     make_rotating_circles,
     make_spirals,
+)
+from shiftlab.simulation._evolving_tables import (
+    make_drifting_credit,
+    make_drifting_gaussian,
+    make_evolving_people,
 )
 from shiftlab.simulation._functions import Constant, Function, Linear, Nonlinear, Transform
 from shiftlab.simulation._mechanisms import Additive, CustomMechanism, Fixed, Mechanism

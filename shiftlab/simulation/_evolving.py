@@ -19,7 +19,16 @@ from shiftlab.exceptions import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Draw", "Emit", "EvolvingData", "evolving_data"]
+__all__ = [
+    "Columns",
+    "Draw",
+    "Emit",
+    "EvolvingData",
+    "evolving_data",
+    "name_columns",
+    "normal_terms",
+    "sign_of",
+]
 
 TIME, GROUP, TARGET = "time", "group", "y"
 Columns = dict[str, np.ndarray]
@@ -192,3 +201,18 @@ def evolving_data(
         blocks[2].append(pd.DataFrame(terms))
     frame, twins, exogenous = (pd.concat(block, ignore_index=True) for block in blocks)
     return EvolvingData(frame, twins, exogenous, world, knobs)
+
+
+def sign_of(group: np.ndarray) -> np.ndarray:
+    """Return -1 for group 0 and 1 for group 1."""
+    return np.asarray(2.0 * group - 1.0)
+
+
+def normal_terms(rng: np.random.Generator, names: list[str], n: int, scale: float) -> Columns:
+    """Draw independent centred normal terms."""
+    return {name: scale * rng.standard_normal(n) for name in names}
+
+
+def name_columns(columns: list[Any]) -> Columns:
+    """Name columns x0, x1, ..."""
+    return {f"x{i}": column for i, column in enumerate(columns)}

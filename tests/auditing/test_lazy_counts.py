@@ -48,6 +48,13 @@ def test_parquet(table, wanted, tmp_path, engine):
     check(tmp_path / "t.parquet", wanted, engine=engine)
 
 
+def test_a_scan_writes_nothing_to_standard_output(table, tmp_path, capfd):
+    table.to_parquet(tmp_path / "t.parquet")
+    for engine in ("duckdb", "polars", "pyarrow"):
+        count_table(tmp_path / "t.parquet", "yhat", "sex", pos_label="yes", engine=engine)
+    assert capfd.readouterr().out == ""
+
+
 def test_frames(table, wanted, tmp_path):
     table.to_csv(tmp_path / "t.csv", index=False)
     for data in (

@@ -149,6 +149,16 @@ class TestColumns:
         assert not found.mismatch
 
 
+    def test_shares_of_missing_cells_are_compared(self, population, reference):
+        sample = population.sample(300, random_state=0)
+        sample.iloc[:, 0] = sample["income"].where(np.arange(300) > 60)
+        found = {t.name: t for t in representativeness_tests(sample, reference).columns}
+        assert found["column:income"].pvalue < 1e-6
+        sample["income"] = np.nan
+        found = {t.name: t for t in representativeness_tests(sample, reference).columns}
+        assert found["column:income"].effect == 1.0
+
+
 class TestOmnibus:
     def test_hotelling_is_that_of_the_textbook(self):
         rng = np.random.default_rng(0)

@@ -157,6 +157,17 @@ def test_stealthy_weights_keep_cells_and_cap_and_stay_near():
     assert near <= found.cost + 1e-9  # the transport there is restricted to near rows
 
 
+def test_stealth_in_a_large_table_costs_hardly_more(monkeypatch):
+    here = source()
+    base = case_control_shares(here, 0.8)
+    wide = stealthy_shares(here, base, 120)
+    monkeypatch.setattr("shiftlab.auditing._strategies_stealth._WIDE_ROWS", 100)
+    narrow = stealthy_shares(here, base, 120)
+    assert wide.cost <= narrow.cost + 1e-12
+    assert narrow.cost < 1.05 * wide.cost
+    np.testing.assert_allclose(np.bincount(here.cells, narrow.weights), base.shares, atol=1e-9)
+
+
 def test_published_stealth(shared_data):
     arrays = np.load(shared_data / "inspection_arrays" / "adult.npz")
     frame = pd.DataFrame(arrays["X"][:1500].astype(float)).rename(columns=str)
@@ -255,6 +266,12 @@ class TestBadInput:
     def test_missing_label(self):
         with pytest.raises(InputError, match="missing"):
             run("match", FRAME.assign(sex=[None, *FRAME["sex"][1:]]))
+
+    def test_missing_cell(self):
+        frame = FRAME.assign(x=[np.nan, *FRAME["x"][1:]])
+        with pytest.raises(InputError, match="data: column 'x'"):
+            run("match", frame)
+        assert run("optimal", frame).accepted  # needs no distances
 
     def test_one_class(self):
         with pytest.raises(DegenerateDataError, match="favourable"):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shiftlab.independence import ContingencyTest, FisherZ, KernelTest
+from shiftlab.independence import GCM, HSIC, KCI, RCIT, ContingencyTest, FisherZ, KernelTest
 
 #: What the library promises for the level of a test at 0.05.
 ALPHA, LOWEST, HIGHEST = 0.05, 0.03, 0.07
@@ -84,7 +84,18 @@ TESTS = {
     "fisher_z": (FisherZ(), ["linear"]),
     "chi2": (ContingencyTest("chi2"), ["categories"]),
     "g2": (ContingencyTest("g2"), ["categories"]),
+    "gcm": (GCM(), ["linear", "nonlinear", "environment"]),
+    "rcit": (RCIT(), ["linear", "nonlinear"]),
 }
+
+
+def unconditional(test, n, runs):
+    """Share of rejections for two independent heavy-tailed variables, nothing given."""
+    found = 0
+    for child in np.random.SeedSequence([1, n]).spawn(runs):
+        x, y = np.random.default_rng(child).standard_t(3, (2, n))
+        found += test.test(x, y).pvalue <= ALPHA
+    return found / runs
 
 
 def rejections(test, world, n, d, runs, seed=0):
@@ -101,9 +112,30 @@ CASES = [(name, world) for name, (_, worlds) in TESTS.items() for world in world
 
 @pytest.mark.parametrize(("name", "world"), CASES)
 def test_level_in_a_small_sample_of_nulls(name, world):
-    share = rejections(TESTS[name][0], world, 200, 2, 150)
-    # Three standard errors of 150 runs around the promised range.
-    assert share <= HIGHEST + 3 * np.sqrt(HIGHEST * (1 - HIGHEST) / 150)
+    share = rejections(TESTS[name][0], world, 150, 2, 80)
+    # Three standard errors of 80 runs around the promised range.
+    assert share <= HIGHEST + 3 * np.sqrt(HIGHEST * (1 - HIGHEST) / 80)
+
+
+@pytest.mark.parametrize("test", [HSIC(), KernelTest(), KCI()], ids=["hsic", "kernel", "kci"])
+def test_level_with_nothing_given(test):
+    assert unconditional(test, 100, 100) <= HIGHEST + 3 * np.sqrt(HIGHEST * (1 - HIGHEST) / 100)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("test", [HSIC(), KernelTest()], ids=["hsic", "kernel"])
+def test_level_with_nothing_given_in_full(test):
+    for n in (100, 1000, 10_000):
+        assert LOWEST <= unconditional(test, n, 2000) <= HIGHEST
+
+
+@pytest.mark.slow
+def test_fixed_widths_lose_the_level_where_the_chosen_ones_keep_it():
+    """Why the reference test is not the default: three conditioning variables, 1,250 rows."""
+    fixed = rejections(KCI("low_rank"), "nonlinear", 1250, 3, 300)
+    chosen = rejections(KernelTest(), "nonlinear", 1250, 3, 300)
+    assert fixed > 0.15
+    assert chosen <= HIGHEST + 3 * np.sqrt(HIGHEST * (1 - HIGHEST) / 300)
 
 
 @pytest.mark.slow

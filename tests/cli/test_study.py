@@ -106,6 +106,7 @@ def test_a_changed_study_is_refused_or_overwritten(config, capsys):
     assert run("run", config, "--quiet", "--on-change", "overwrite") == 0
 
 
+@pytest.mark.slow
 def test_jobs_do_not_change_a_bit(config, tmp_path):
     tables = []
     for jobs in (1, 2):

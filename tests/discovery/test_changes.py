@@ -125,3 +125,13 @@ def test_standard_errors_shrink_with_the_rows():
         x = np.linspace(-1, 1, 10)[site] + rng.normal(size=n)
         errors.append(driving_force(x, environment=site).standard_error[:, 0].mean())
     assert errors[1] < 0.5 * errors[0]
+
+
+def test_large_components_say_that_they_were_cut_short(monkeypatch):
+    from shiftlab.discovery import _describe, _independent_changes
+
+    monkeypatch.setattr(_independent_changes, "MOST_GRAPHS", 1)
+    monkeypatch.setattr(_describe, "MOST_GRAPHS", 1)
+    x, y, site = WORLDS["draw_pair"](900, "coefficient", seed=1)
+    model = CDNOD("fisher_z").fit(np.column_stack([x, y]), environment=site)
+    assert "ways, of which the first 1 were compared" in " ".join(model.result_.notes)

@@ -412,7 +412,7 @@ class TestBadInput:
             explainer.explain(probability, np.full((2, 3), "a"))
 
     def test_a_kernel_that_leaves_no_weight(self):
-        with pytest.warns(NumericalWarning, match=r"effective number of .* lower scale"):
+        with pytest.warns(NumericalWarning, match=r"effective number of .* Raise n_samples"):
             lime(kernel_width=0.05).fit(X).explain(probability, X[:3])
 
 

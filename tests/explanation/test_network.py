@@ -42,6 +42,7 @@ def test_the_gradient_is_that_of_the_loss():
         assert gradient[i] == pytest.approx((up - loss(shifted)) / (2 * step), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_training_is_that_of_pytorch():
     torch = pytest.importorskip("torch")
     X, y = tables(128)

@@ -24,6 +24,8 @@ from shiftlab.explanation import (
     ConceptShiftWorld,
     CovariateShiftWorld,
     ExplanationDisparityStudy,
+    GlobalSurrogate,
+    KernelShapExplainer,
     LimeExplainer,
     MechanismWorld,
     NetworkClassifier,
@@ -106,8 +108,9 @@ def test_replay_raises_what_the_cell_raised():
 
 
 def test_a_new_level_never_changes_old_rows():
-    old = small().run().to_frame()
-    grown = small({"beta": [2.7, -0.5, 1.5], "include_sensitive": [True, False]}, n_replicates=4,
+    old = small(n_replicates=2, metrics=["mae"]).run().to_frame()
+    grid = {"beta": [2.7, -0.5, 1.5], "include_sensitive": [True, False]}
+    grown = small(grid, n_replicates=3, metrics=["mae"],
                   models={"other": LogisticRegression(C=0.1), "logistic": LogisticRegression()},
                   explainers={"wide": LIME_WIDE, "lime": LIME})  # fmt: skip
     new = grown.run().to_frame()
@@ -144,7 +147,7 @@ def test_data_model_and_explainer_have_streams_of_their_own():
     np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading"])
+@pytest.mark.parametrize("backend", [pytest.param("loky", marks=pytest.mark.slow), "threading"])
 def test_workers_do_not_change_a_bit(result, backend):
     with joblib.parallel_config(backend=backend):
         found = small().run(n_jobs=2)
@@ -294,6 +297,23 @@ def test_an_explainer_keeps_what_it_was_told():
     first, second = (explain_world(told, model, data, seed) for seed in seeds)
     np.testing.assert_array_equal(first.values, second.values)
     assert told.get_params()["categorical"] == [2]
+
+
+def test_other_explainers_serve_as_well():
+    explainers = {
+        "surrogate": GlobalSurrogate(balance="groups"),
+        "shapley": KernelShapExplainer(n_background=10),
+    }
+    study = small(
+        {"include_sensitive": [True]},
+        explainers=explainers,
+        metrics=["mae", "truncated_mae"],
+        n_replicates=1,
+    )
+    table = study.run().to_frame().set_index(["explainer", "metric"])
+    assert table.loc[("surrogate", "mae"), "overall"] > 0
+    assert np.isnan(table.loc[("shapley", "mae"), "overall"])
+    assert table.loc[("shapley", "truncated_mae"), "overall"] >= 0
 
 
 def product(X):

@@ -7,16 +7,6 @@ import numpy as np
 SMALL = {"n_domains": 3, "n_per_domain": 20}
 
 
-class Fitted:
-    """A model whose scores follow the first feature; twins are read from the rows."""
-
-    classes_ = np.array([0, 1])
-
-    def predict_proba(self, X, sensitive_features=None, environment=None):
-        score = 1 / (1 + np.exp(-np.asarray(X, dtype=float)[:, 0]))
-        return np.column_stack([1 - score, score])
-
-
 @cache
 def rows():
     rng = np.random.default_rng(0)
@@ -25,11 +15,21 @@ def rows():
     return X, (X[:, 0] > 0).astype(int), group, time
 
 
+@cache
+def fitted():
+    from sklearn.linear_model import LogisticRegression
+
+    from shiftlab.generalization import BaselineClassifier
+
+    X, Y, _, _ = rows()
+    return BaselineClassifier("blind", estimator=LogisticRegression()).fit(X, Y)
+
+
 X, Y, GROUP, TIME = rows()
 CALLS = {
-    "counterfactual_effects": ((Fitted(), X, GROUP, TIME), {"n_resamples": 3}),
+    "counterfactual_effects": ((fitted(), X, GROUP, TIME), {"n_resamples": 3}),
     "counterfactual_unfairness": ((X[:, 0], X[:, 1]), {"environment": TIME}),
-    "evaluate_generalization": ((Fitted(), X, Y, GROUP, TIME), {}),
+    "evaluate_generalization": ((fitted(), X, Y, GROUP, TIME), {}),
     "make_drifting_credit": ((), SMALL),
     "make_drifting_gaussian": ((), SMALL),
     "make_evolving_people": ((), SMALL),

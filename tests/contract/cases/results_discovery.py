@@ -33,11 +33,32 @@ def pair():
     return independent_changes(frame[NAMES[0]], frame[NAMES[1]], site)
 
 
+@cache
+def compared():
+    from shiftlab.discovery import mechanism_changes
+
+    frame, site = data()
+    return mechanism_changes(frame, {NAMES[1]: [NAMES[0]]}, environment=site)
+
+
+@cache
+def located():
+    from shiftlab.discovery import change_points
+
+    frame, _ = data()
+    frame = frame.assign(**{NAMES[0]: frame[NAMES[0]] + 3.0 * (np.arange(180) > 90)})
+    return change_points(frame, {NAMES[0]: [], NAMES[1]: [NAMES[0]]}, n_resamples=39)
+
+
 MAKE = {
     "BootstrapSupport": lambda: fitted().support_,
+    "ChangePoint": lambda: located().points[0],
+    "ChangePoints": located,
     "DiscoveryResult": lambda: fitted().estimator_.result_,
     "DrivingForce": lambda: fitted().estimator_.result_.driving_forces[0],
     "EdgeReason": lambda: fitted().estimator_.result_.edges[0],
     "EdgeSupport": lambda: fitted().support_.pairs[0],
     "IndependentChanges": pair,
+    "MechanismChange": lambda: compared().changes[0],
+    "MechanismChanges": compared,
 }

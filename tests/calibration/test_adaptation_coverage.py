@@ -28,7 +28,7 @@ def test_coverage(repeats):
         inside.append(((ends[:, 0] <= new.y) & (new.y <= ends[:, 1])).mean())
     error = np.std(inside, ddof=1) / np.sqrt(repeats)
     # Cross-validated errors are of models with fewer environments: rather too wide than too narrow.
-    assert np.mean(inside) == pytest.approx(0.9, abs=0.02 + 3 * error)
+    assert np.mean(inside) == pytest.approx(0.9, abs=0.02 + 3 * min(error, 0.02))
 
 
 @pytest.mark.parametrize("repeats", REPEATS)
@@ -39,8 +39,10 @@ def test_range_pvalues(repeats):
         pvalues += model.environment_summary(new.X, new.environment).records["pvalue_outside"]
     for level in (0.1, 0.3, 0.6):
         share = np.mean(np.array(pvalues) <= level)
-        # The scale is learned from the training environments, which shortens their distances.
-        assert share == pytest.approx(level, abs=0.08)
+        # 60 training and 40 new environments per repeat; 0.04 because the scale is learned from the
+        # training environments, which shortens their distances.
+        error = np.sqrt(level * (1 - level) * (1 / 60 + 1 / 40) / repeats)
+        assert share == pytest.approx(level, abs=0.04 + 3 * error)
 
 
 @pytest.mark.parametrize("repeats", [1, pytest.param(20, marks=pytest.mark.slow)])

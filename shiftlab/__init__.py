@@ -34,6 +34,8 @@ _PUBLIC = {
     "EnvironmentAdaptiveRegressor": "shiftlab.adaptation",
     "CounterfactuallyFairClassifier": "shiftlab.generalization",
     "CounterfactuallyFairRegressor": "shiftlab.generalization",
+    "ManipulationAudit": "shiftlab.auditing",
+    "audit_report": "shiftlab.reporting",
     "shift_report": "shiftlab.reporting",
     "ShiftReport": "shiftlab.reporting",
 }

@@ -164,9 +164,9 @@ def _finish(result: Any, options: argparse.Namespace) -> None:
 
 
 def _draw(result: Any, path: str) -> None:
-    from shiftlab.exceptions import InputError
+    import matplotlib
 
-    import matplotlib  # isort: skip
+    from shiftlab.exceptions import InputError
 
     matplotlib.use("Agg")
     figure = result.plot().figure

@@ -148,7 +148,6 @@ class TestColumns:
         assert not found.reject
         assert not found.mismatch
 
-
     def test_shares_of_missing_cells_are_compared(self, population, reference):
         sample = population.sample(300, random_state=0)
         sample.iloc[:, 0] = sample["income"].where(np.arange(300) > 60)

@@ -130,6 +130,8 @@ def explain_around(
         The smallest over the patterns of categories.
     """
     draws = make_draws(settings, reference, seed)
+    step = np.zeros((len(draws.z) - 1, rows.shape[1]))
+    step[:, draws.numbers] = draws.z[1:] * (settings.scale * reference.scale[draws.numbers])
     parts: list[tuple[np.ndarray, LocalFit]] = []
     effective = np.inf
     for members in by_pattern(rows, draws.categories):
@@ -138,7 +140,7 @@ def explain_around(
         size = max(1, MAX_QUERIES // settings.n_samples)
         for start in range(0, len(members), size):
             chosen = members[start : start + size]
-            queries = _queries(rows[chosen], draws, settings, reference)
+            queries = _queries(rows[chosen], step, draws)
             answers = predict_rows(predict, encoding, settings, queries)
             responses = np.column_stack([prediction[chosen], answers.reshape(len(chosen), -1)])
             fit = regression.fit(responses, with_variance=settings.standard_errors)
@@ -162,12 +164,8 @@ def per_unit(fit: LocalFit, scale: float, n_numbers: int) -> LocalFit:
     return fit._replace(coef=fit.coef / unit, variance=fit.variance / unit**2)
 
 
-def _queries(
-    rows: np.ndarray, draws: Draws, settings: LimeSettings, reference: Reference
-) -> np.ndarray:
+def _queries(rows: np.ndarray, step: np.ndarray, draws: Draws) -> np.ndarray:
     """Return the perturbed rows, shape (n * S, d)."""
-    step = np.zeros((len(draws.z) - 1, rows.shape[1]))
-    step[:, draws.numbers] = draws.z[1:] * (settings.scale * reference.scale[draws.numbers])
     queries = rows[:, None, :] + step
     if draws.categories:
         queries[:, :, draws.categories] = draws.labels[1:]

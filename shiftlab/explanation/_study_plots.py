@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from shiftlab.explanation._study_result import DisparityStudyResult
 
 __all__ = [
+    "BAND",
     "LABELS",
     "add_legend",
     "check_measure",

@@ -34,8 +34,8 @@ def one_study(cut, seed, n=600, n_blocks=25):
         explanation, X[:, 2], metrics=["mae"], n_resamples=399, random_state=seed
     )
     pair = found.pairs.iloc[0]
-    many, _ = draw(20_000, rng)
-    explainer.set_params(n_blocks=400, random_state=seed + 10_000)
+    many, _ = draw(8_000, rng)
+    explainer.set_params(n_blocks=100, random_state=seed + 10_000)
     truth = explainer.fit(reference).explain(model, many)
     error = np.abs(truth.prediction - truth.surrogate_prediction)
     target = error[many[:, 2] == 0].mean() - error[many[:, 2] == 1].mean()
@@ -47,6 +47,11 @@ def summary(cut, n_replicates, **options):
         [one_study(cut, seed, **options) for seed in range(n_replicates)]
     ).T
     return ((low <= truth) & (truth <= high)).mean(), (pvalue <= 0.05).mean()
+
+
+def test_a_few_replicates_cover():
+    coverage, _ = summary(SHIFT, 10)
+    assert coverage >= 0.7
 
 
 @pytest.mark.slow

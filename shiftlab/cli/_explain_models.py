@@ -116,6 +116,8 @@ class CommandModel:
         lines = run.stdout.strip().splitlines()
         if lines and not _is_number(lines[0].split(",")[-1]):
             lines = lines[1:]  # a header
+        if not lines:
+            raise InputError("--scorer must print one number per row; it printed none.")
         try:
             return np.loadtxt(StringIO("\n".join(lines)), delimiter=",", ndmin=2)[:, -1]
         except ValueError as error:

@@ -88,5 +88,5 @@ plt.show()
 #    their making.
 #
 #    Not every table looks like this one. On stops in New York (arrests, by race, months of 2014 to
-#    2016) none of the three was more than a percent more accurate than a constant, and the estimated
-#    unfairness of the fair model was not smaller than that of the others.
+#    2016) none of the three was more than a percent more accurate than a constant, and the
+#    estimated unfairness of the fair model was not smaller than that of the others.

@@ -162,8 +162,9 @@ class TorchNetwork:
 
     Examples
     --------
+    >>> import pytest
     >>> from shiftlab.auditing import TorchNetwork
-    >>> import torch
+    >>> torch = pytest.importorskip("torch")
     >>> layer = torch.nn.Linear(2, 1)
     >>> network = TorchNetwork(torch.nn.Sequential(layer, torch.nn.Sigmoid()))
     >>> network.gradient([[0.0, 0.0]]).shape

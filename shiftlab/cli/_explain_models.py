@@ -38,9 +38,9 @@ class OnnxModel:
     def __init__(self, path: str) -> None:
         from shiftlab._core.optional import import_optional
 
-        runtime = import_optional("onnxruntime", extra="onnx", purpose="Reading an ONNX model")
         if not Path(path).is_file():
             raise InputError(f"--model: there is no file {path}.")
+        runtime = import_optional("onnxruntime", extra="onnx", purpose="Reading an ONNX model")
         options = runtime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         try:

@@ -65,8 +65,8 @@ class Explanation(Result):
     >>> explanation = explainer.explain(lambda X: X[:, 0] - 2 * X[:, 1], X[:20])
     >>> explanation.values.shape
     (20, 2)
-    >>> explanation.top_k(1)["feature"].unique()
-    array(['x1'], dtype=object)
+    >>> set(explanation.top_k(1)["feature"])
+    {'x1'}
     """
 
     values: np.ndarray

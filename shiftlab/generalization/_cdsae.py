@@ -209,7 +209,9 @@ class CDSAEClassifier(ClassifierMixin, BaseEstimator):
     def _inner(self, X: np.ndarray, coded: Coded, time: np.ndarray) -> np.ndarray:
         return X if self.abduction_ is None else self.abduction_.terms(X, coded, time)
 
-    def _tensors(self, inner: np.ndarray, coded: Coded, time: np.ndarray, labels: np.ndarray) -> Any:
+    def _tensors(
+        self, inner: np.ndarray, coded: Coded, time: np.ndarray, labels: np.ndarray
+    ) -> Any:
         import torch
 
         from shiftlab.generalization._cdsae_training import Rows

@@ -110,7 +110,9 @@ def to_causallearn(graph: MixedGraph) -> Any:
 
     Examples
     --------
+    >>> import pytest
     >>> from shiftlab.graphs import MixedGraph, from_causallearn, to_causallearn
+    >>> learn = pytest.importorskip("causallearn")
     >>> graph = MixedGraph("abc", ["a -> b", "b -- c"])
     >>> from_causallearn(to_causallearn(graph)) == graph
     True
@@ -151,7 +153,9 @@ def from_causallearn(graph: Any) -> MixedGraph:
 
     Examples
     --------
+    >>> import pytest
     >>> from shiftlab.graphs import MixedGraph, from_causallearn
+    >>> learn = pytest.importorskip("causallearn")
     >>> from_causallearn(MixedGraph("ab", ["a <-> b"]).to_causallearn()).edges[0].is_bidirected
     True
     """

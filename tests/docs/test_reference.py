@@ -56,7 +56,7 @@ def test_every_option_of_every_verb_is_in_the_guide(docs, verb):
     parser = argparse.ArgumentParser()
     verb.add_parser(parser.add_subparsers())
     pages = (path.read_text(encoding="utf-8") for path in (docs / "guide").glob("*.rst"))
-    explained = set(re.findall(r"--[a-z0-9][a-z0-9-]+", " ".join(pages)))
+    explained = set(re.findall(r"--[a-z0-9][a-z0-9-]*", " ".join(pages)))
     assert set(options_of(parser)) - explained == set()
 
 

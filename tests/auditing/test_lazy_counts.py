@@ -40,7 +40,7 @@ OPTIONS = {"label": "good", "pos_label": "yes"}
 ENGINES = [name for name in ("duckdb", "polars", "pyarrow") if is_installed(name)]
 
 
-def check(data, wanted, **options):
+def assert_counted(data, wanted, **options):
     found = count_table(data, "yhat", ["sex", "age"], **OPTIONS, **options)
     assert found.to_json() == wanted
 
@@ -48,7 +48,7 @@ def check(data, wanted, **options):
 @pytest.mark.parametrize("engine", ["auto", *ENGINES])
 def test_parquet(table, wanted, tmp_path, engine):
     table.to_parquet(tmp_path / "t.parquet", row_group_size=500)
-    check(tmp_path / "t.parquet", wanted, engine=engine)
+    assert_counted(tmp_path / "t.parquet", wanted, engine=engine)
 
 
 def test_a_scan_writes_nothing_to_standard_output(table, tmp_path, capfd):
@@ -67,7 +67,7 @@ def test_frames(table, wanted, tmp_path):
         {name: table[name].to_numpy() for name in table},
         str(tmp_path / "t.csv"),
     ):
-        check(data, wanted)
+        assert_counted(data, wanted)
 
 
 @pytest.mark.skipif(not is_installed("duckdb"), reason="needs DuckDB")
@@ -75,13 +75,13 @@ def test_duckdb_relation(table, wanted, tmp_path):
     import duckdb
 
     table.to_parquet(tmp_path / "t.parquet")
-    check(duckdb.read_parquet(str(tmp_path / "t.parquet")), wanted)
+    assert_counted(duckdb.read_parquet(str(tmp_path / "t.parquet")), wanted)
 
 
 @pytest.mark.skipif(not is_installed("dask"), reason="needs Dask")
 def test_dask_frame(table, wanted):
     dataframe = pytest.importorskip("dask.dataframe")
-    check(dataframe.from_pandas(table, npartitions=3), wanted)
+    assert_counted(dataframe.from_pandas(table, npartitions=3), wanted)
 
 
 def test_a_single_group_and_as_many_features_as_lines():

@@ -5,6 +5,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shiftlab.cli._shared import (
+    add_output,
+    add_reading,
+    check_columns,
+    existing_columns,
+    file_source,
+    make_folder,
+    read_named_table,
+    split_columns,
+)
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -106,55 +117,25 @@ def _add_fit(actions: Any) -> None:
 
 
 def _add_common(parser: Any) -> None:
-    parser.add_argument("--out", default=".", metavar="DIR", help="folder to write to (default: .)")
-    parser.add_argument(
-        "--missing", action="append", default=[], metavar="TEXT", help="cell that means missing"
-    )
-    parser.add_argument("--encoding", default="utf-8", help="of a CSV file (default: utf-8)")
-    parser.add_argument("--quiet", action="store_true", help="no summary")
-    parser.add_argument("--debug", action="store_true", help="show a traceback on errors")
-
-
-def _read(options: argparse.Namespace) -> "pd.DataFrame":
-    from shiftlab._core.files import read_table
-
-    return read_table(options.table, missing=options.missing, encoding=options.encoding)
-
-
-def _folder(options: argparse.Namespace) -> Path:
-    from shiftlab.exceptions import InputError
-
-    folder = Path(options.out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--out: cannot write to '{folder}': {error.strerror}.") from error
-    return folder
-
-
-def _names(words: list[str], known: list[str]) -> list[str]:
-    chosen: list[str] = []
-    for word in words:
-        chosen += [word] if word in known else [part.strip() for part in word.split(",")]
-    return list(dict.fromkeys(chosen))
+    add_reading(parser)
+    add_output(parser, "no summary")
 
 
 def _fit(options: argparse.Namespace) -> None:
     """Fit a model and write it with what was found about the strategies."""
-    from shiftlab._core.files import sha256_of_file
     from shiftlab._core.persist import save_model
     from shiftlab._core.results import canonical_json
 
-    frame = _read(options)
+    folder = make_folder(options.out)
+    frame = read_named_table(options)
     known = [str(name) for name in frame.columns]
     X, y = _split(frame, options, known)
     model = _model(options, y, known).fit(X, y)
     found = model.identifiability()
-    folder = _folder(options)
     path = save_model(model, folder / "model.skops")
     document = {
         "command": options.command,
-        "table": {"name": Path(options.table).name, "sha256": sha256_of_file(options.table)},
+        "table": file_source(options.table),
         "outcome": options.outcome,
         "environment": options.environment,
         "n_environments": len(model.environments_),
@@ -173,16 +154,11 @@ def _fit(options: argparse.Namespace) -> None:
 def _split(
     frame: "pd.DataFrame", options: argparse.Namespace, known: list[str]
 ) -> tuple["pd.DataFrame", Any]:
-    from shiftlab._core.names import missing_column_message
-    from shiftlab.exceptions import ColumnNotFoundError, InputError
+    from shiftlab.exceptions import InputError
 
-    excluded = _names(options.exclude, known)
-    for name, argument in (
-        (options.outcome, "--outcome"), (options.environment, "--environment"),
-        *((name, "--exclude") for name in excluded),
-    ):  # fmt: skip
-        if name not in known:
-            raise ColumnNotFoundError(missing_column_message(name, known, argument))
+    excluded = existing_columns(options.exclude, known, "--exclude")
+    check_columns([options.outcome], known, "--outcome")
+    check_columns([options.environment], known, "--environment")
     n_missing = int(frame[options.outcome].isna().sum())
     if n_missing:
         raise InputError(
@@ -208,8 +184,8 @@ def _model(options: argparse.Namespace, y: Any, known: list[str]) -> Any:
     kind = EnvironmentAdaptiveRegressor if task == "regression" else EnvironmentAdaptiveClassifier
     cv = int(options.cv) if options.cv.isdigit() else options.cv
     return kind(
-        strategy=options.strategy, always_include=_names(options.always, known),
-        never_include=_names(options.never, known),
+        strategy=options.strategy, always_include=split_columns(options.always, known),
+        never_include=split_columns(options.never, known),
         summary=[word.strip() for word in options.summary.split(",")], cv=cv,
         guard=None if options.no_guard else "pooled", outside=options.outside,
         environment=options.environment, n_jobs=options.jobs, random_state=options.seed,
@@ -218,20 +194,17 @@ def _model(options: argparse.Namespace, y: Any, known: list[str]) -> Any:
 
 def _load(options: argparse.Namespace) -> tuple[Any, "pd.DataFrame", "pd.DataFrame"]:
     """Return the model, the table, and its covariates in the order of training."""
-    from shiftlab._core.names import missing_column_message
     from shiftlab._core.persist import load_model
-    from shiftlab.exceptions import ColumnNotFoundError, InputError
+    from shiftlab.exceptions import InputError
 
     model = load_model(options.model)
     if not hasattr(model, "explain_shift"):
         raise InputError(f"model: {options.model} holds no model of adapt fit.")
-    frame = _read(options)
+    frame = read_named_table(options)
     X = frame.copy()
     if model.environment not in X:
         X[model.environment] = "batch"
-    for name in model.feature_names_in_:
-        if name not in X:
-            raise ColumnNotFoundError(missing_column_message(name, list(X.columns), "table"))
+    check_columns(model.feature_names_in_, list(X.columns), "table")
     return model, frame, X[list(model.feature_names_in_)]
 
 
@@ -251,7 +224,7 @@ def _predict(options: argparse.Namespace) -> None:
     if options.interval is not None:
         ends = model.predict_interval(X, coverage=options.interval)
         out["prediction_low"], out["prediction_high"] = ends[:, 0], ends[:, 1]
-    path = _folder(options) / "predictions.csv"
+    path = make_folder(options.out) / "predictions.csv"
     out.to_csv(path, index=False)
     print(f"wrote {path}", file=sys.stderr if options.quiet else sys.stdout)
 
@@ -263,7 +236,7 @@ def _explain(options: argparse.Namespace) -> int:
     model, _, X = _load(options)
     selection, shift = model.select(X), model.explain_shift(X)
     summary = model.environment_summary(X)
-    folder = _folder(options)
+    folder = make_folder(options.out)
     selection.to_frame().to_csv(folder / "selection.csv", index=False)
     shift.to_frame().to_csv(folder / "shift.csv", index=False)
     document = {

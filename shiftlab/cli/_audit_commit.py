@@ -3,7 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from shiftlab.cli._audit_shared import add_reading, new_parser, read_frame, write_text
+from shiftlab.cli._audit_shared import new_parser, read_frame
+from shiftlab.cli._shared import add_reading, write_text
 
 if TYPE_CHECKING:
     from shiftlab.auditing import Commitment

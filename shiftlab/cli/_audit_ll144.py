@@ -3,16 +3,8 @@
 import argparse
 from typing import Any
 
-from shiftlab.cli._audit_shared import (
-    add_columns,
-    add_reading,
-    columns_of,
-    input_entry,
-    new_parser,
-    read_counts,
-    read_frame,
-    write_text,
-)
+from shiftlab.cli._audit_shared import add_columns, input_entry, new_parser, read_counts, read_frame
+from shiftlab.cli._shared import add_reading, split_columns, write_text
 
 __all__ = ["add_parser"]
 
@@ -60,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
         features = list(data.names)
     else:
         data = read_frame(options.data, options)
-        features = columns_of(options.sensitive, list(data.columns))
+        features = split_columns(options.sensitive, list(data.columns))
     table = impact_ratios(
         data,
         features,

@@ -7,16 +7,14 @@ from shiftlab.cli._audit_shared import (
     add_columns,
     add_judgement,
     add_output,
-    add_reading,
-    columns_of,
     exit_code,
     input_entry,
     new_parser,
     read_counts,
-    reference_groups,
     replay_words,
     write_report,
 )
+from shiftlab.cli._shared import add_reading, reference_groups, split_columns
 
 if TYPE_CHECKING:
     from shiftlab.auditing import AuditRecord
@@ -59,7 +57,7 @@ def build(options: argparse.Namespace) -> "tuple[AuditRecord, AuditReport]":
     settings = {
         "metric": options.metric,
         "threshold": options.threshold,
-        "reference_group": reference_groups(options.reference_group),
+        "reference_group": reference_groups(options.reference_group) or None,
         "confidence_level": options.level,
         "min_count": options.min_count,
     }
@@ -70,7 +68,7 @@ def build(options: argparse.Namespace) -> "tuple[AuditRecord, AuditReport]":
         record,
         roles={
             "decision": options.decision,
-            "sensitive_features": columns_of(options.sensitive, counts.names),
+            "sensitive_features": split_columns(options.sensitive, counts.names),
             "label": options.label,
         },
         inputs=[entry],

@@ -3,15 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from shiftlab.cli._audit_shared import (
-    METRICS,
-    add_columns,
-    add_reading,
-    columns_of,
-    new_parser,
-    read_counts,
-    write_text,
-)
+from shiftlab.cli._audit_shared import METRICS, add_columns, new_parser, read_counts
+from shiftlab.cli._shared import add_reading, split_columns, write_text
 
 if TYPE_CHECKING:
     from shiftlab.metrics import GroupCounts
@@ -97,7 +90,7 @@ def run_frontier(options: argparse.Namespace) -> int:
         None if options.m is None else _numbers(options.m, "--m", int),
         metric=options.metric,
         threshold=options.threshold,
-        tests=columns_of([options.tests]),
+        tests=split_columns([options.tests]),
         regime=options.regime,
         alpha=options.alpha,
         method=options.method,

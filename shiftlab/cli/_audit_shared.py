@@ -2,8 +2,9 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from shiftlab.cli._shared import split_columns, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,17 +18,13 @@ __all__ = [
     "add_columns",
     "add_judgement",
     "add_output",
-    "add_reading",
-    "columns_of",
     "exit_code",
     "input_entry",
     "new_parser",
     "read_counts",
     "read_frame",
-    "reference_groups",
     "replay_words",
     "write_report",
-    "write_text",
 ]
 
 #: Options that say where results go; a replay writes nothing.
@@ -71,15 +68,6 @@ def add_columns(parser: Any) -> None:
     )
 
 
-def add_reading(parser: Any) -> None:
-    """Add the options for reading files."""
-    group = parser.add_argument_group("reading files")
-    group.add_argument(
-        "--missing", action="append", default=[], metavar="TEXT", help="cell that means missing"
-    )
-    group.add_argument("--encoding", default="utf-8", help="of a CSV file (default: utf-8)")
-
-
 def add_judgement(parser: Any) -> None:
     """Add the options of the verdict on compliance."""
     group = parser.add_argument_group("compliance")
@@ -109,25 +97,6 @@ def add_output(parser: Any) -> None:
         "--format", choices=("plain", "annex-iv"), default="plain", help="of the report"
     )
     group.add_argument("--quiet", action="store_true", help="no summary")
-
-
-def columns_of(words: Sequence[str], names: Sequence[str] = ()) -> list[str]:
-    """Split words at commas, unless a word with commas is itself the name of a column."""
-    chosen: list[str] = []
-    for word in words:
-        chosen += [word] if word in names else [part.strip() for part in word.split(",")]
-    return list(dict.fromkeys(chosen))
-
-
-def reference_groups(words: Sequence[str]) -> dict[str, str] | None:
-    """Read pairs COL=GROUP."""
-    from shiftlab.exceptions import InputError
-
-    for word in words:
-        if "=" not in word:
-            raise InputError(f"--reference-group: write COL=GROUP, found {word!r}.")
-    pairs = (word.split("=", 1) for word in words)
-    return {name.strip(): group.strip() for name, group in pairs} or None
 
 
 def read_frame(path: str, options: argparse.Namespace) -> "pd.DataFrame":
@@ -185,7 +154,7 @@ def read_counts(path: str, options: argparse.Namespace) -> "GroupCounts":
         raise InputError("--sensitive is needed: the columns with the protected attributes.")
     if options.counts:
         frame = read_frame(path, options)
-        return GroupCounts.from_frame(frame, columns_of(options.sensitive, list(frame.columns)))
+        return GroupCounts.from_frame(frame, split_columns(options.sensitive, list(frame.columns)))
     if options.decision is None:
         raise InputError("--decision is needed: the column with the decision.")
     named = {
@@ -194,10 +163,10 @@ def read_counts(path: str, options: argparse.Namespace) -> "GroupCounts":
         "label_pos_label": options.label_pos_label,
     }
     if path != "-" and path.lower().endswith((".parquet", ".pq")):
-        features = columns_of(options.sensitive)
+        features = split_columns(options.sensitive)
         return count_table(_located(path, options), options.decision, features, **named)
     frame = read_frame(path, options)
-    features = columns_of(options.sensitive, list(frame.columns))
+    features = split_columns(options.sensitive, list(frame.columns))
     return count_table(frame, options.decision, features, **named)
 
 
@@ -226,21 +195,6 @@ def exit_code(record: "AuditRecord") -> int:
     if record.integrity == "suspect":
         return 6 if record.compliance == "fail" else 4
     return {"pass": 0, "fail": 1, "inconclusive": 3}[record.compliance]
-
-
-def write_text(path: str, text: str) -> None:
-    """Write a file, or standard output for ``-``."""
-    from pathlib import Path
-
-    from shiftlab.exceptions import InputError
-
-    if path == "-":
-        sys.stdout.write(text)
-        return
-    try:
-        Path(path).write_text(text, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise InputError(f"cannot write to '{path}': {error.strerror}.") from error
 
 
 def write_report(report: "AuditReport", options: argparse.Namespace) -> None:

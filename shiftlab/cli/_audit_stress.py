@@ -3,14 +3,8 @@
 import argparse
 from typing import Any
 
-from shiftlab.cli._audit_shared import (
-    add_columns,
-    add_reading,
-    columns_of,
-    new_parser,
-    read_frame,
-    write_text,
-)
+from shiftlab.cli._audit_shared import add_columns, new_parser, read_frame
+from shiftlab.cli._shared import add_reading, split_columns, write_text
 
 __all__ = ["add_parser"]
 
@@ -55,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     if options.counts:
         raise InputError("stress needs rows; --counts cannot be used.")
     frame = read_frame(options.data, options)
-    features = columns_of(options.sensitive, list(frame.columns))
+    features = split_columns(options.sensitive, list(frame.columns))
     sample = manipulate(
         frame,
         options.target,

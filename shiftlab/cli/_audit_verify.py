@@ -7,17 +7,15 @@ from shiftlab.cli._audit_shared import (
     add_columns,
     add_judgement,
     add_output,
-    add_reading,
-    columns_of,
     exit_code,
     input_entry,
     new_parser,
     read_counts,
     read_frame,
-    reference_groups,
     replay_words,
     write_report,
 )
+from shiftlab.cli._shared import add_reading, reference_groups, split_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,7 +117,7 @@ def build(options: argparse.Namespace) -> "tuple[AuditRecord, AuditReport]":
         record,
         roles={
             "decision": options.decision,
-            "sensitive_features": columns_of(options.sensitive),
+            "sensitive_features": split_columns(options.sensitive),
             "label": options.label,
             "row_id": options.row_id,
         },
@@ -140,10 +138,10 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
         "metric": options.metric,
         "threshold": options.threshold,
         "regime": options.regime,
-        "tests": tests if tests in ("default", "all") else columns_of([tests]),
+        "tests": tests if tests in ("default", "all") else split_columns([tests]),
         "alpha": options.alpha,
         "correction": options.correction,
-        "reference_group": reference_groups(options.reference_group),
+        "reference_group": reference_groups(options.reference_group) or None,
         "confidence_level": options.level,
         "min_count": options.min_count,
         "power": options.power,
@@ -166,12 +164,12 @@ def _read(options: argparse.Namespace) -> tuple[Any, Any]:
     names = list(known.columns)
     reference = Reference(
         decision=options.decision,
-        sensitive_features=columns_of(options.sensitive, names),
+        sensitive_features=split_columns(options.sensitive, names),
         label=options.label,
         row_id=options.row_id,
         pos_label=options.pos_label,
         label_pos_label=options.label_pos_label,
-        ignore=columns_of(options.ignore, names),
+        ignore=split_columns(options.ignore, names),
         features_only=options.regime == "features",
     )
     return read_frame(options.data, options), reference.fit(known)

@@ -5,6 +5,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shiftlab.cli._shared import (
+    add_output,
+    add_reading,
+    existing_columns,
+    file_source,
+    lending_example,
+    make_folder,
+    read_named_table,
+)
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -48,9 +58,7 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument("--example", action="store_true", help="use the simulated table 'lending'")
     _add_columns(parser.add_argument_group("columns"))
     _add_search(parser.add_argument_group("search"))
-    parser.add_argument("--out", default=".", metavar="DIR", help="folder to write to (default: .)")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar, no summary")
-    parser.add_argument("--debug", action="store_true", help="show a traceback on errors")
+    add_output(parser)
 
 
 def _add_columns(group: Any) -> None:
@@ -68,12 +76,12 @@ def _add_columns(group: Any) -> None:
     several("--exclude", "columns to leave out (identifiers, bookkeeping)")
     several("--categorical", "columns of numbers that are codes")
     group.add_argument(
-        "--missing",
+        "--missing-cells",
         choices=("raise", "pairwise"),
         default="raise",
         help="pairwise: each test uses the rows complete in it (default: raise)",
     )
-    group.add_argument("--encoding", default="utf-8", help="of a CSV file (default: utf-8)")
+    add_reading(group)
 
 
 def _add_search(group: Any) -> None:
@@ -114,7 +122,6 @@ def run(options: argparse.Namespace) -> None:
     InputError
         If the table or an option is not usable.
     """
-    from shiftlab.cli._report import make_folder
     from shiftlab.reporting import Source, discovery_report
 
     make_folder(options.out)
@@ -139,47 +146,26 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _read(options: argparse.Namespace) -> "tuple[pd.DataFrame, dict[str, str]]":
-    from shiftlab._core.files import read_table, sha256_of_file
     from shiftlab.exceptions import InputError
 
     if options.example:
-        from shiftlab.datasets import load_lending
-
-        if options.table is not None:
-            raise InputError("--example brings its own table; leave TABLE out.")
         options.environment = options.environment or ["region"]
-        options.missing = "pairwise"  # some incomes are missing in it
-        frame = load_lending().frame
-        return frame, {"name": "lending (simulated example)"}
-    if options.table is None:
-        raise InputError("name a table (CSV or Parquet), or try it with --example.")
-    if not options.environment:
+        options.missing_cells = "pairwise"  # some incomes are missing in it
+        return lending_example(options)
+    if options.table is not None and not options.environment:
         raise InputError("--environment is needed: the column that tells where a row comes from.")
-    frame = read_table(options.table, encoding=options.encoding)
-    source = {
-        "name": Path(options.table).name,
-        "sha256": sha256_of_file(options.table),
-        "sha256_of": "the file",
-    }
-    return frame, source
+    return read_named_table(options), file_source(options.table)
 
 
 def _part(frame: "pd.DataFrame", options: argparse.Namespace) -> "pd.DataFrame":
     """Keep the chosen columns and, if asked for, a random part of the rows."""
     from shiftlab._core.checks import check_integer
-    from shiftlab._core.names import missing_column_message
-    from shiftlab.cli._report import split_columns
-    from shiftlab.exceptions import ColumnNotFoundError
 
     names = [str(name) for name in frame.columns]
     chosen = {
-        option: split_columns(getattr(options, option), names)
+        option: existing_columns(getattr(options, option), names, f"--{option}")
         for option in ("environment", "columns", "exclude", "categorical")
     }
-    for option, wanted in chosen.items():
-        for name in wanted:
-            if name not in names:
-                raise ColumnNotFoundError(missing_column_message(name, names, f"--{option}"))
     options.environment, options.categorical = chosen["environment"], chosen["categorical"]
     kept = [
         name
@@ -214,7 +200,7 @@ def _search(
         correction=options.correction,
         knowledge=Knowledge.from_file(options.knowledge) if options.knowledge else None,
         categorical_features=options.categorical,
-        missing=options.missing,
+        missing=options.missing_cells,
         progress=not options.quiet,
     )
     if not options.bootstrap:

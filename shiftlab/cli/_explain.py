@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from shiftlab.cli._shared import add_output, add_reading, make_folder
+
 __all__ = ["add_parser"]
 
 EPILOG = """\
@@ -52,9 +54,7 @@ def add_parser(verbs: Any) -> None:
     _add_columns(audit.add_argument_group("columns and reading"))
     _add_explainer(audit.add_argument_group("explainer"))
     _add_statistics(audit.add_argument_group("statistics"))
-    audit.add_argument("--out", default=".", metavar="DIR", help="folder to write to (default: .)")
-    audit.add_argument("--quiet", action="store_true", help="no progress bar, no summary")
-    audit.add_argument("--debug", action="store_true", help="show a traceback on errors")
+    add_output(audit)
 
 
 def _add_model(group: Any) -> None:
@@ -79,9 +79,7 @@ def _add_columns(group: Any) -> None:
     group.add_argument(
         "--train", metavar="TABLE", help="table the model was trained on, for scales"
     )
-    group.add_argument("--missing", action="append", default=[], metavar="TEXT",
-                       help="cell that means missing")  # fmt: skip
-    group.add_argument("--encoding", default="utf-8", help="of a CSV file (default: utf-8)")
+    add_reading(group)
     group.add_argument("--max-rows", type=int, default=5000,
                        help="rows to explain, drawn at random beyond that (5000)")  # fmt: skip
 
@@ -128,7 +126,7 @@ def run(options: argparse.Namespace) -> None:
     from shiftlab.cli._explain_audit import audit, read_inputs
     from shiftlab.exceptions import InputError
 
-    Path(options.out or ".").mkdir(parents=True, exist_ok=True)
+    make_folder(options.out)
     report, rows = audit(read_inputs(options), options)
     try:
         written = [*report.write(options.out)]

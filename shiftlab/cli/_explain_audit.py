@@ -5,6 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shiftlab.cli._shared import (
+    existing_columns,
+    file_source,
+    lending_example,
+    read_named_table,
+)
 from shiftlab.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -50,25 +56,19 @@ def read_inputs(options: argparse.Namespace) -> AuditInputs:
     """Read table and model, and find out which columns are what."""
     if options.example:
         return _example(options)
-    from shiftlab._core.files import read_table, sha256_of_file
-
-    if options.table is None:
-        raise InputError("name a table (CSV or Parquet), or try it with --example.")
-    if not options.sensitive:
+    if options.table is not None and not options.sensitive:
         raise InputError("--sensitive is needed: the column(s) that tell the groups apart.")
-    frame = read_table(options.table, missing=options.missing, encoding=options.encoding)
+    frame = read_named_table(options)
     names = [str(name) for name in frame.columns]
-    sensitive = _columns(options.sensitive, names, "--sensitive")
+    sensitive = existing_columns(options.sensitive, names, "--sensitive")
     model, model_name = _model(options)
     features = _features(options, model, names, sensitive) if model is not None else []
     train = frame
     if options.train:
+        from shiftlab._core.files import read_table
+
         train = read_table(options.train, missing=options.missing, encoding=options.encoding)
-    source = {
-        "name": Path(options.table).name,
-        "sha256": sha256_of_file(options.table),
-        "sha256_of": "the file",
-    }
+    source = file_source(options.table)
     for name in features:
         if name not in train:
             raise InputError(f"--train: the table has no column {name!r}.")
@@ -105,24 +105,11 @@ def _model(options: argparse.Namespace) -> tuple[Any, str]:
     )
 
 
-def _columns(words: list[str], names: list[str], argument: str) -> list[str]:
-    """Split words at commas, unless a word with commas is itself a column; each must exist."""
-    from shiftlab._core.names import missing_column_message
-
-    chosen: list[str] = []
-    for word in words:
-        chosen += [word] if word in names else [part.strip() for part in word.split(",")]
-    for name in chosen:
-        if name not in names:
-            raise InputError(missing_column_message(name, names, argument))
-    return list(dict.fromkeys(chosen))
-
-
 def _features(
     options: argparse.Namespace, model: Any, names: list[str], sensitive: list[str]
 ) -> list[str]:
     if options.features:
-        return _columns(options.features, names, "--features")
+        return existing_columns(options.features, names, "--features")
     known = getattr(model, "feature_names_in_", None)
     known = getattr(model, "features", None) if known is None else known
     if known is not None:
@@ -130,7 +117,7 @@ def _features(
         if missing:
             raise InputError(f"--model needs the column {missing[0]!r}, which the table lacks.")
         return [str(name) for name in known]
-    excluded = {*_columns(options.exclude, names, "--exclude"), *sensitive}
+    excluded = {*existing_columns(options.exclude, names, "--exclude"), *sensitive}
     excluded |= {name for name in (options.prediction, options.surrogate) if name}
     rest = [name for name in names if name not in excluded]
     if not rest:
@@ -142,11 +129,7 @@ def _example(options: argparse.Namespace) -> AuditInputs:
     """Train a model on the simulated table; the second half of the rows is explained."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    from shiftlab.datasets import load_lending
-
-    if options.table is not None:
-        raise InputError("--example brings its own table; leave TABLE out.")
-    frame = load_lending().frame
+    frame, source = lending_example(options)
     outside = ("repaid", "approved", "sex", "region")
     features = [
         name for name in frame.columns if name not in outside and frame[name].dtype.kind in "fi"
@@ -157,7 +140,6 @@ def _example(options: argparse.Namespace) -> AuditInputs:
     model = HistGradientBoostingClassifier(max_iter=50, random_state=0)
     model.fit(train[features], train["repaid"])
     options.max_rows = min(options.max_rows, 600)
-    source = {"name": "lending (simulated example)"}
     return AuditInputs(
         _draw(test, options), train, model, "boosted trees", features, ["sex"], source
     )
@@ -245,7 +227,7 @@ def _explain(inputs: AuditInputs, options: argparse.Namespace) -> tuple[Any, Any
         "n_blocks": options.blocks, "random_state": options.seed, "n_jobs": options.jobs,
         "progress": not options.quiet,
     }  # fmt: skip
-    categorical = _columns(options.categorical, inputs.features, "--categorical")
+    categorical = existing_columns(options.categorical, inputs.features, "--categorical")
     explainer: Any
     if options.explainer == "lime":
         explainer = LimeExplainer(

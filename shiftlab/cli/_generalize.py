@@ -4,6 +4,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shiftlab.cli._shared import (
+    add_reading,
+    check_columns,
+    existing_columns,
+    read_named_table,
+    write_text,
+)
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -63,10 +71,7 @@ def _add_table(parser: Any) -> None:
     parser.add_argument("table", metavar="TABLE", help="CSV (also .gz) or Parquet file")
     parser.add_argument("--since", metavar="TIME", help="use rows from this time on")
     parser.add_argument("--until", metavar="TIME", help="use rows up to this time")
-    parser.add_argument(
-        "--missing", action="append", default=[], metavar="TEXT", help="cell that means missing"
-    )
-    parser.add_argument("--encoding", default="utf-8", help="of a CSV file (default: utf-8)")
+    add_reading(parser)
     parser.add_argument("--quiet", action="store_true", help="print nothing")
     parser.add_argument("--debug", action="store_true", help="show a traceback on errors")
 
@@ -122,10 +127,12 @@ def run_fit(options: argparse.Namespace) -> None:
     """
     from shiftlab._core.persist import save_model
 
-    sensitive = _split(options.sensitive)
-    excluded = _split(options.exclude)
-    frame = _read(options)
-    _check_columns(frame, [options.outcome, options.environment, *sensitive, *excluded])
+    frame = read_named_table(options)
+    names = [str(name) for name in frame.columns]
+    sensitive = existing_columns(options.sensitive, names, "--sensitive")
+    excluded = existing_columns(options.exclude, names, "--exclude")
+    check_columns([options.outcome], names, "--outcome")
+    check_columns([options.environment], names, "--environment")
     frame = _between(frame, options.environment, options)
     y = frame[options.outcome]
     if y.isna().any():
@@ -274,7 +281,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
     fair = model[-1]
     if not hasattr(fair, "predict_proba"):
         raise InputError("evaluate is for classifiers; predict writes the numbers of a regressor.")
-    _check_columns(frame, [options.outcome])
+    check_columns([options.outcome], list(frame.columns), "--outcome")
     encoded = model[:-1].transform(frame[list(model.feature_names_in_)]).reset_index(drop=True)
     y = frame[options.outcome].to_numpy()
     y = y.astype(fair.classes_.dtype) if y.dtype != fair.classes_.dtype else y
@@ -289,7 +296,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
             random_state=options.seed,
         )
         document["effects"] = effects.to_dict()
-    _save_text(canonical_json(document, indent=2) + "\n", options.out)
+    write_text(options.out, canonical_json(document, indent=2) + "\n")
     if not options.quiet:
         shown = found.to_frame().drop(columns=["model", "unfairness"])
         print(shown.round(3).to_string(index=False))
@@ -313,24 +320,9 @@ def _load(options: argparse.Namespace) -> tuple[Any, "pd.DataFrame"]:
     fair = model[-1] if hasattr(model, "steps") else None
     if fair is None or not hasattr(fair, "abduction_"):
         raise InputError(f"MODEL: {options.model} was not written by `shiftlab generalize fit`.")
-    frame = _read(options)
-    _check_columns(frame, list(model.feature_names_in_))
+    frame = read_named_table(options)
+    check_columns(model.feature_names_in_, list(frame.columns), "TABLE")
     return model, _between(frame, fair.environment, options)
-
-
-def _read(options: argparse.Namespace) -> "pd.DataFrame":
-    from shiftlab._core.files import read_table
-
-    return read_table(options.table, missing=options.missing, encoding=options.encoding)
-
-
-def _check_columns(frame: "pd.DataFrame", names: list[str]) -> None:
-    from shiftlab._core.names import missing_column_message
-    from shiftlab.exceptions import ColumnNotFoundError
-
-    for name in names:
-        if name not in frame.columns:
-            raise ColumnNotFoundError(missing_column_message(name, list(frame.columns), "TABLE"))
 
 
 def _between(frame: "pd.DataFrame", column: str, options: argparse.Namespace) -> "pd.DataFrame":
@@ -348,21 +340,7 @@ def _between(frame: "pd.DataFrame", column: str, options: argparse.Namespace) ->
     return frame[keep].reset_index(drop=True)
 
 
-def _split(words: list[str]) -> list[str]:
-    return [part.strip() for word in words for part in word.split(",")]
-
-
 def _write(frame: "pd.DataFrame", options: argparse.Namespace) -> None:
-    _save_text(frame.to_csv(index=False), options.out)
+    write_text(options.out, frame.to_csv(index=False))
     if not options.quiet:
         print(f"wrote {len(frame):,} rows to {options.out}")
-
-
-def _save_text(text: str, out: str) -> None:
-    from shiftlab.exceptions import InputError
-
-    try:
-        Path(out).parent.mkdir(parents=True, exist_ok=True)
-        Path(out).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"--out: cannot write to '{out}': {error.strerror}.") from error

@@ -5,12 +5,23 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from shiftlab.cli._shared import (
+    add_output,
+    add_reading,
+    file_source,
+    lending_example,
+    make_folder,
+    read_named_table,
+    reference_groups,
+    split_columns,
+)
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from shiftlab.reporting import ShiftReport
 
-__all__ = ["add_parser", "make_folder", "split_columns"]
+__all__ = ["add_parser"]
 
 #: More workers than this cost memory and start-up time and gain little.
 MAX_JOBS = 4
@@ -46,11 +57,15 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument("table", nargs="?", metavar="TABLE", help="CSV (also .gz) or Parquet file")
     parser.add_argument("--example", action="store_true", help="use the simulated table 'lending'")
     _add_columns(parser.add_argument_group("columns"))
-    _add_reading(parser.add_argument_group("reading the table"))
+    reading = parser.add_argument_group("reading the table")
+    add_reading(reading)
+    reading.add_argument(
+        "--label-missing",
+        metavar="TEXT",
+        help="label for missing cells of environment and sensitive columns",
+    )
     _add_statistics(parser.add_argument_group("statistics"))
-    parser.add_argument("--out", default=".", metavar="DIR", help="folder to write to (default: .)")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar, no summary")
-    parser.add_argument("--debug", action="store_true", help="show a traceback on errors")
+    add_output(parser)
 
 
 def _add_columns(group: Any) -> None:
@@ -74,18 +89,6 @@ def _add_columns(group: Any) -> None:
     several("--exclude", "COL[,COL]", "columns to leave out (parts of the outcome, ...)")
     several("--numeric", "COL[,COL]", "columns to read as numbers")
     several("--categorical", "COL[,COL]", "columns to read as categories")
-
-
-def _add_reading(group: Any) -> None:
-    group.add_argument(
-        "--missing", action="append", default=[], metavar="TEXT", help="cell that means missing"
-    )
-    group.add_argument(
-        "--label-missing",
-        metavar="TEXT",
-        help="label for missing cells of environment and sensitive columns",
-    )
-    group.add_argument("--encoding", default="utf-8", help="of a CSV file (default: utf-8)")
 
 
 def _add_statistics(group: Any) -> None:
@@ -146,7 +149,7 @@ def _settings(options: argparse.Namespace, names: list[str]) -> dict[str, Any]:
         "n_resamples": options.resamples,
         "max_rows": options.max_rows,
         "min_count": options.min_count,
-        "reference_group": _reference_groups(options.reference_group),
+        "reference_group": reference_groups(options.reference_group),
         "random_state": options.seed,
         "n_jobs": _workers(options.jobs),
         "progress": not options.quiet,
@@ -164,76 +167,27 @@ def _workers(jobs: int | None) -> int:
 
 
 def _read(options: argparse.Namespace) -> "tuple[pd.DataFrame, dict[str, str]]":
-    from pathlib import Path
-
-    from shiftlab._core.files import read_table, sha256_of_file
     from shiftlab.exceptions import InputError
 
-    if options.table is None:
-        raise InputError("name a table (CSV or Parquet), or try it with --example.")
-    if not options.environment:
+    if options.table is not None and not options.environment:
         raise InputError(
             "--environment is needed: the column that tells where each row comes from."
         )
-    frame = read_table(options.table, missing=options.missing, encoding=options.encoding)
+    frame = read_named_table(options)
     if options.label_missing is not None:
         for name in split_columns([*options.environment, *options.sensitive], list(frame.columns)):
             if name in frame:
                 column = frame[name].astype(object)
                 frame[name] = column.where(column.notna(), options.label_missing)
-    source = {
-        "name": Path(options.table).name,
-        "sha256": sha256_of_file(options.table),
-        "sha256_of": "the file",
-    }
-    return frame, source
+    return frame, file_source(options.table)
 
 
 def _example(options: argparse.Namespace) -> "tuple[pd.DataFrame, dict[str, str]]":
-    from shiftlab.datasets import load_lending
-    from shiftlab.exceptions import InputError
-
-    if options.table is not None:
-        raise InputError("--example brings its own table; leave TABLE out.")
     options.environment = options.environment or ["region"]
     options.outcome = options.outcome or "repaid"
     options.decision = options.decision or "approved"
     options.sensitive = options.sensitive or ["sex"]
-    frame = load_lending().frame
-    return frame, {"name": "lending (simulated example)"}
-
-
-def split_columns(words: list[str], names: list[str]) -> list[str]:
-    """Split words at commas, unless a word with commas is itself the name of a column."""
-    chosen: list[str] = []
-    for word in words:
-        chosen += [word] if word in names else [part.strip() for part in word.split(",")]
-    return list(dict.fromkeys(chosen))
-
-
-def _reference_groups(words: list[str]) -> dict[str, str]:
-    from shiftlab.exceptions import InputError
-
-    for word in words:
-        if "=" not in word:
-            raise InputError(f"--reference-group: write COL=GROUP, found {word!r}.")
-    pairs = (word.split("=", 1) for word in words)
-    return {name.strip(): group.strip() for name, group in pairs}
-
-
-def make_folder(out: str) -> None:
-    """Make the folder and see that it can be written to, before the long work."""
-    from pathlib import Path
-
-    from shiftlab.exceptions import InputError
-
-    try:
-        Path(out).mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"--out: cannot write to '{out}': {reason}.") from error
-    if not os.access(out or ".", os.W_OK):
-        raise InputError(f"--out: cannot write to '{out}': permission denied.")
+    return lending_example(options)
 
 
 def _write(report: "ShiftReport", options: argparse.Namespace) -> None:

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shiftlab.cli._shared import file_source
+
 if TYPE_CHECKING:
     from shiftlab.explanation import DisparityStudyResult
 
@@ -129,7 +131,6 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from shiftlab._core.files import sha256_of_file
     from shiftlab.explanation import study_from_config
     from shiftlab.reporting import Source, study_report
 
@@ -139,7 +140,7 @@ def _report(options: argparse.Namespace) -> int:
         result = configured.study.run(max_cells=0, **configured.run_options)
     else:
         result = configured.study.result()
-    source = Source(config.name, sha256_of_file(options.config), "the file", options.command)
+    source = Source(command=options.command, **file_source(str(options.config)))
     report = study_report(result, source=source)
     try:
         written = [*report.write(options.out)]

@@ -1,5 +1,6 @@
 """What the estimators tell about new environments and about themselves."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from shiftlab.exceptions import InputError
 __all__ = ["Telling"]
 
 
-class Telling:
+class Telling(ABC):
     """Answers of a fitted estimator; the estimators bring `_batches` and what they have learned."""
 
     _design: Design
@@ -29,14 +30,17 @@ class Telling:
     strategy_: str
     guard_active_: bool
 
+    @abstractmethod
     def _batches(self, X: Any, environment: Any) -> Batches:
-        raise NotImplementedError
+        """Read new rows, batch by batch."""
 
+    @abstractmethod
     def _outside(self, batches: Batches) -> tuple[np.ndarray, np.ndarray]:
-        raise NotImplementedError
+        """Return conformal p-values and which batches count as outside."""
 
+    @abstractmethod
     def _vectors(self, batches: Batches) -> tuple[np.ndarray, list[str], np.ndarray, np.ndarray]:
-        raise NotImplementedError
+        """Return coefficients of each batch, the fallback used, p-values and who is outside."""
 
     def select(self, X: Any, environment: Any = None, *, n_bootstrap: int = 50) -> Selection:
         """Tell which covariates to use in which environment.

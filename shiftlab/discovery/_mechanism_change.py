@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from shiftlab._core.checks import check_fraction
 from shiftlab._core.frames import Column, Table, as_table
 from shiftlab._core.results import Result
 from shiftlab._core.validation import Labels, check_environment
 from shiftlab.discovery._known_graph import known_parents
+from shiftlab.divergence._adjustment import adjust_pvalues
 from shiftlab.exceptions import DegenerateDataError
 from shiftlab.independence import KernelTest, named_test, regression_residuals
 
@@ -206,7 +207,7 @@ def mechanism_changes(
         for pair in _pairs(labels, reference)
         for variable, above in parents.items()
     ]
-    adjusted = stats.false_discovery_control([c["pvalue"] for c in compared])
+    adjusted = adjust_pvalues(np.array([c["pvalue"] for c in compared]), "bh")
     changes = tuple(
         MechanismChange(**c, pvalue_adjusted=float(p), changed=bool(p <= alpha))
         for c, p in zip(compared, adjusted, strict=True)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shiftlab._core.validation import Labels
+from shiftlab.divergence._adjustment import adjust_pvalues
 from shiftlab.explanation._fidelity import gaps_of, label_table
 from shiftlab.explanation._inference import Permuted, Spread
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["DisparityTables", "build_tables", "holm"]
+__all__ = ["DisparityTables", "build_tables"]
 
 PAIR_COLUMNS = [
     "metric", "group", "reference", "difference", "se", "low", "high", "pvalue",
@@ -228,10 +229,8 @@ def _largest(values: np.ndarray) -> float:
 
 
 def _adjusted(parts: DisparityTables, pvalues: np.ndarray) -> np.ndarray:
-    if parts.adjust == "none":
-        return pvalues.copy()
-    if parts.adjust == "holm":
-        return holm(pvalues)
+    if parts.adjust != "max-t":
+        return adjust_pvalues(pvalues, parts.adjust)
     statistics = np.abs(np.column_stack([_statistics(parts, m) for m in parts.spread]))
     known = np.isfinite(statistics[0])
     adjusted = np.full(len(pvalues), np.nan)
@@ -239,14 +238,4 @@ def _adjusted(parts: DisparityTables, pvalues: np.ndarray) -> np.ndarray:
         largest = np.nanmax(np.where(np.isfinite(statistics), statistics, -np.inf), axis=1)[1:]
         reached = (largest[:, None] >= statistics[0, known] * (1 - 1e-9)).sum(axis=0)
         adjusted[known] = (1 + reached) / (1 + len(largest))
-    return adjusted
-
-
-def holm(pvalues: np.ndarray) -> np.ndarray:
-    """Adjust p-values by Holm's method; NaN stays and does not count."""
-    adjusted = np.full(len(pvalues), np.nan)
-    known = np.flatnonzero(np.isfinite(pvalues))
-    order = known[np.argsort(pvalues[known], kind="stable")]
-    steps = np.maximum.accumulate(pvalues[order] * np.arange(len(order), 0, -1))
-    adjusted[order] = np.minimum(steps, 1.0)
     return adjusted

@@ -1,5 +1,6 @@
 """What every test on data shares: one question, or many questions about one table."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,13 +12,13 @@ from shiftlab.independence._variables import Variable, question_variables, table
 __all__ = ["DataTest"]
 
 
-class DataTest:
+class DataTest(ABC):
     """A test of data; children say how they prepare complete variables."""
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """Short name of the test."""
-        raise NotImplementedError
 
     def test(self, x: Any, y: Any, z: Any = None, *, missing: str = "raise") -> CIResult:
         """Test x independent of y given z.
@@ -77,5 +78,6 @@ class DataTest:
         variables = table_variables(data, groups)
         return IndexedTest(self.name, variables, self._engine, missing=missing)
 
+    @abstractmethod
     def _engine(self, variables: tuple[Variable, ...]) -> Engine:
-        raise NotImplementedError
+        """Prepare the test for complete variables."""

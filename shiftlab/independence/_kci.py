@@ -1,5 +1,6 @@
 """The kernel test of Zhang et al. with fixed widths and ridge: exact, or low-rank by Nystroem."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -102,7 +103,7 @@ class KCI(DataTest):
         return made
 
 
-class _KciEngine:
+class _KciEngine(ABC):
     """What both forms share: standardised columns, kernels, caches."""
 
     effect_name = "normalised kernel cross-covariance, bias-corrected, 0 to 1"
@@ -124,8 +125,9 @@ class _KciEngine:
             return Outcome(0.0, 1.0, 0.0, ("a variable is constant",))
         return self._compare(i, j, tuple(k for k in given if self._standardised(k).shape[1]))
 
+    @abstractmethod
     def _compare(self, i: int, j: int, given: tuple[int, ...]) -> Outcome:
-        raise NotImplementedError
+        """Answer a question about variables that vary."""
 
     def _matrix(self, members: tuple[int, ...]) -> np.ndarray:
         """Return standardised numbers and codes of all columns that vary."""

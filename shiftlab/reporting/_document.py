@@ -38,11 +38,16 @@ class Document:
         return tuple(finding for section in self.sections for finding in section.findings)
 
     @property
+    def subject(self) -> str:
+        """What the report is about: the name of its input."""
+        return str(self.to_dict()["provenance"]["source"]["name"])
+
+    @property
     def subtitle(self) -> str:
         """The line below the heading."""
         provenance = self.to_dict()["provenance"]
-        parts = (provenance["source"]["name"], f"shiftlab {provenance['shiftlab']}")
-        return " · ".join((*parts, provenance["started"]))
+        parts = (self.subject, f"shiftlab {provenance['shiftlab']}", provenance["started"])
+        return " · ".join(parts)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the whole report as JSON types; sections that were not asked for are None."""

@@ -48,13 +48,9 @@ class ShiftReport(Document):
     optional: ClassVar[tuple[str, ...]] = ("outcome", "fairness")
 
     @property
-    def subtitle(self) -> str:
-        """The line below the heading."""
-        document = self.to_dict()
-        source = document["provenance"]["source"]["name"]
-        return super().subtitle.replace(
-            source, f"{source} by {document['overview']['environment']}", 1
-        )
+    def subject(self) -> str:
+        """What the report is about: the name of its input and what tells environments apart."""
+        return f"{super().subject} by {self.to_dict()['overview']['environment']}"
 
 
 def shift_report(

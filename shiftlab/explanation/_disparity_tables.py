@@ -87,7 +87,7 @@ def build_tables(parts: DisparityTables) -> "tuple[pd.DataFrame, pd.DataFrame, p
     gaps = [line for metric in parts.spread for line in _gap_lines(parts, metric)]
     pair_table = pd.DataFrame(pairs, columns=PAIR_COLUMNS)
     pair_table["pvalue_adjusted"] = _adjusted(parts, pair_table["pvalue"].to_numpy())
-    return label_table(groups), pair_table, pd.DataFrame(gaps, columns=GAP_COLUMNS)
+    return label_table(groups), pair_table, label_table(gaps)[GAP_COLUMNS]
 
 
 def _group_lines(parts: DisparityTables, metric: str) -> list[dict[str, Any]]:

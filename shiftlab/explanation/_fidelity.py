@@ -153,14 +153,14 @@ def _tabulate(
     columns = ["metric", "group", "reference", "difference"]
     return GroupFidelity(
         label_table(rows),
-        pd.DataFrame(gaps),
+        label_table(gaps),
         pd.DataFrame(pairs, columns=columns),
         groups.name,
     )
 
 
 def label_table(lines: list[dict[str, Any]]) -> "pd.DataFrame":
-    """Make a table whose groups keep their type; None, which means everybody, stays None."""
+    """Make a table whose groups keep their type; None, which is no single group, stays None."""
     import pandas as pd
 
     table = pd.DataFrame(lines)

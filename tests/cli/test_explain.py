@@ -51,6 +51,10 @@ def test_model_from_a_file(folder, capsys):
     found = document(folder)
     assert found["explanation_audit"]["features"] == INPUTS
     assert {row["group"] for row in found["explanation_gaps"]["groups"]} == {"f", "m", None}
+    gaps = {(row["kind"] == "mean", row["group"]) for row in found["explanation_gaps"]["gaps"]}
+    assert {group for is_mean, group in gaps if is_mean} == {None}
+    assert {group for is_mean, group in gaps if not is_mean} <= {"f", "m"}
+    assert "(nan)" not in (folder / "out" / "explanation.html").read_text(encoding="utf-8")
     assert len(found["provenance"]["source"]["sha256"]) == 64
     page = (folder / "out" / "explanation.html").read_text(encoding="utf-8")
     assert "Are explanations equally faithful?" in page

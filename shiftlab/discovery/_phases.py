@@ -17,7 +17,8 @@ from shiftlab.discovery._independent_changes import (
     choose_directions,
 )
 from shiftlab.discovery._modules import Group, Mechanisms
-from shiftlab.discovery._orient import Direction, Orientation, orient
+from shiftlab.discovery._markov import orient_and_restore
+from shiftlab.discovery._orient import Direction, Orientation
 from shiftlab.discovery._prepare import Prepared
 from shiftlab.discovery._search import Rules, Skeleton, find_skeleton
 from shiftlab.discovery._surrogate import Surrogate
@@ -124,7 +125,7 @@ def run_phases(prepared: Prepared, settings: Settings, root_name: str) -> Findin
     if settings.orient == "skeleton":
         state = Orientation(np.asarray(skeleton.adjacent, dtype=np.int8), rules)
         return Findings(tests, skeleton, state, state.marks.copy(), root)
-    state = orient(skeleton, tests, rules, root=root, alpha=settings.alpha)
+    state = orient_and_restore(skeleton, tests, rules, root=root, alpha=settings.alpha)
     found = Findings(tests, skeleton, state, state.marks.copy(), root)
     if found.changing:
         mechanisms = Mechanisms([(column,) for column in table], surrogate)

@@ -54,11 +54,27 @@ class Skeleton:
         The set that separated a pair, by (smaller, larger) index.
     evidence : dict of PairEvidence
         By (smaller, larger) index.
+    restored : list of (int, int)
+        Pairs that were separated, but whose independence the graph contradicted.
     """
 
     adjacent: np.ndarray
     separators: dict[tuple[int, int], tuple[int, ...]]
     evidence: dict[tuple[int, int], PairEvidence]
+    restored: list[tuple[int, int]] = field(default_factory=list)
+
+    def join(self, pair: tuple[int, int]) -> None:
+        """Give an edge back."""
+        self.adjacent[pair] = self.adjacent[pair[::-1]] = True
+        del self.separators[pair]
+        self.restored.append(pair)
+
+    def separate(self, pair: tuple[int, int], given: tuple[int, ...]) -> None:
+        """Take an edge away."""
+        self.adjacent[pair] = self.adjacent[pair[::-1]] = False
+        self.separators[pair] = given
+        if pair in self.restored:
+            self.restored.remove(pair)
 
 
 @dataclass(frozen=True)

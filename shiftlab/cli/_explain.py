@@ -93,6 +93,8 @@ def _add_explainer(group: Any) -> None:
     group.add_argument("--scale", type=float, default=1.0, help="size of LIME's neighbourhood (1)")
     group.add_argument("--blocks", type=int, default=25, help="blocks of shared draws (25)")
     group.add_argument("--mitigations", action="store_true", help="try variants of LIME as well")
+    group.add_argument("--decompose", action="store_true",
+                       help="split the gaps into noise, width and family of LIME")  # fmt: skip
     group.add_argument("--split", action="store_true",
                        help="split the gaps into composition and the rest")  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -40,7 +40,17 @@ from shiftlab.explanation._lime_shared import explain_shared
 from shiftlab.explanation._models import ModelFunction, as_model_function
 from shiftlab.explanation._models_linear import LinearForm, linear_form
 
-__all__ = ["LimeExplainer"]
+__all__ = ["LimeExplainer", "TableFit", "fit_table"]
+
+
+class TableFit(NamedTuple):
+    """Surrogates of all rows of a table, and what they were fitted to."""
+
+    fit: LocalFit
+    matrix: np.ndarray
+    prediction: np.ndarray
+    blocks: np.ndarray
+    effective_samples: float
 
 
 class LimeExplainer(TableTags, BaseEstimator):
@@ -254,41 +264,13 @@ class LimeExplainer(TableTags, BaseEstimator):
         """
         check_is_fitted(self)
         function = as_model_function(model, target)
-        matrix, encoding = self._encoding.encode(X)
-        prediction = predict_table(function, encoding, matrix)
-        seed = as_seed_sequence(self.random_state)
-        keys = content_keys(matrix, seed)
-        blocks = assign_blocks(keys, self.n_blocks, stratify)
-        parts = self._split(rows_by_block(blocks, keys), matrix)
-        form = None
-        if self._settings.mode == "around" and not self._settings.derived:
-            form = linear_form(function, encoding, self.reference_, matrix)
-        common = ((function, form), encoding, self._settings)
-        tasks = [
-            (*common, reference, matrix[rows], prediction[rows], block_seed(seed, block))
-            for block, reference, rows in parts
-        ]
-        found = parallel_map(
-            _explain_block,
-            tasks,
-            n_jobs=self.n_jobs,
-            progress=self.progress,
-            description="blocks explained",
-        )
-        back = np.argsort(np.concatenate([rows for _, _, rows in parts]))
-        fits = [
-            self._per_overall_unit(fit, reference)
-            for (fit, _), (_, reference, _) in zip(found, parts, strict=True)
-        ]
-        fields = zip(*fits, strict=True)
-        fit = LocalFit(*(np.concatenate(field)[back] for field in fields))
-        effective = min(value for _, value in found)
-        warn_if_few_effective(effective, len(self._settings.free))
-        explanation = self._assemble(fit, matrix, prediction, blocks)
+        found = fit_table(self, function, X, stratify)
+        warn_if_few_effective(found.effective_samples, len(self._settings.free))
+        explanation = self._assemble(found)
         return replace(
             explanation,
-            is_probability=is_probability(function, prediction),
-            effective_samples=float(effective),
+            is_probability=is_probability(function, found.prediction),
+            effective_samples=found.effective_samples,
         )
 
     def _split(
@@ -316,10 +298,9 @@ class LimeExplainer(TableTags, BaseEstimator):
         unit[: len(numbers)] = (self.reference_.scale / reference.scale)[numbers]
         return fit._replace(coef=fit.coef * unit, variance=fit.variance * unit**2)
 
-    def _assemble(
-        self, fit: LocalFit, matrix: np.ndarray, prediction: np.ndarray, blocks: np.ndarray
-    ) -> Explanation:
+    def _assemble(self, found: "TableFit") -> Explanation:
         """Spread the slopes over the columns and find where the surrogate starts."""
+        fit, matrix = found.fit, found.matrix
         free, levels = self._settings.free, self.reference_.levels
         order = [j for j in free if j not in levels] + [j for j in free if j in levels]
         n, kept = len(matrix), self._kept
@@ -335,15 +316,70 @@ class LimeExplainer(TableTags, BaseEstimator):
         return Explanation(
             values=values,
             base=fit.centre - (values * coordinates).sum(axis=1),
-            prediction=prediction,
+            prediction=found.prediction,
             surrogate_prediction=fit.centre,
             score=score,
-            block=blocks,
+            block=found.blocks,
             mc_se=se,
             coordinates=coordinates,
             names=tuple(self.names_in_[j] for j in kept),
             method=f"LIME ({self._settings.mode})",
         )
+
+
+def fit_table(
+    explainer: LimeExplainer,
+    function: ModelFunction,
+    X: Any,
+    stratify: Any = None,
+    *,
+    with_quadratic: bool = False,
+) -> TableFit:
+    """Fit the surrogates of all rows; `LimeExplainer.explain` lays them out.
+
+    Parameters
+    ----------
+    explainer : LimeExplainer
+        Fitted.
+    function : ModelFunction
+        The black box.
+    X : array or data frame of shape (n_rows, n_columns)
+        Rows to explain.
+    stratify : array of shape (n_rows,) or (n_rows, k), optional
+        Groups to deal out evenly over the blocks.
+    with_quadratic : bool, default False
+        Whether to fit a surrogate with squares and products beside the linear one.
+    """
+    settings = replace(explainer._settings, with_quadratic=with_quadratic)
+    matrix, encoding = explainer._encoding.encode(X)
+    prediction = predict_table(function, encoding, matrix)
+    seed = as_seed_sequence(explainer.random_state)
+    keys = content_keys(matrix, seed)
+    blocks = assign_blocks(keys, explainer.n_blocks, stratify)
+    parts = explainer._split(rows_by_block(blocks, keys), matrix)
+    form = None
+    if settings.mode == "around" and not settings.derived:
+        form = linear_form(function, encoding, explainer.reference_, matrix)
+    tasks = [
+        ((function, form), encoding, settings, reference, matrix[rows], prediction[rows],
+         block_seed(seed, block))
+        for block, reference, rows in parts
+    ]  # fmt: skip
+    found = parallel_map(
+        _explain_block,
+        tasks,
+        n_jobs=explainer.n_jobs,
+        progress=explainer.progress,
+        description="blocks explained",
+    )
+    back = np.argsort(np.concatenate([rows for _, _, rows in parts]))
+    fits = [
+        explainer._per_overall_unit(fit, reference)
+        for (fit, _), (_, reference, _) in zip(found, parts, strict=True)
+    ]
+    fit = LocalFit(*(np.concatenate(field)[back] for field in zip(*fits, strict=True)))
+    effective = float(min(value for _, value in found))
+    return TableFit(fit, matrix, prediction, blocks, effective)
 
 
 def _explain_block(

@@ -6,7 +6,7 @@ once, and the slopes of all rows are one matrix product.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ __all__ = [
     "Draws",
     "by_pattern",
     "draw_numbers",
+    "draw_ranks",
     "explain_around",
     "in_row_order",
     "make_draws",
@@ -30,6 +31,9 @@ __all__ = [
 
 #: Query rows per call of the model: larger tables leave the cache and are slower.
 MAX_QUERIES = 20_000
+#: Share of the draws, over all categorical columns, that treats categories alike. A category of one
+#: in a hundred would else rest on a handful of draws, and all rows that have it on their luck.
+EVENLY = 0.2
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,15 @@ class Draws:
         Standard normal draws.
     labels : ndarray of shape (S + 1, n_categories)
         Categories by training frequency; those of the first row are without meaning.
+    importance : ndarray of shape (S + 1,)
+        Factors of the kernel weights where rare categories were drawn more often than they occur.
     """
 
     numbers: list[int]
     categories: list[int]
     z: np.ndarray
     labels: np.ndarray
+    importance: np.ndarray
 
 
 def draw_numbers(
@@ -65,6 +72,23 @@ def draw_numbers(
     return np.concatenate([half, -half])
 
 
+def draw_ranks(n_samples: int, variance_reduction: str, rng: np.random.Generator) -> np.ndarray:
+    """Draw uniform numbers that choose categories, optionally one in each of n equal intervals.
+
+    Each category then comes as often as its frequency says, to one draw: a rare one is neither
+    absent by bad luck nor twice as common. Neighbouring intervals go to the two halves of an
+    antithetic pair, which so nearly always agree in their category; slopes of numbers and effects
+    of categories then do not disturb each other.
+    """
+    if variance_reduction == "none":
+        return rng.random(n_samples)
+    half = n_samples // 2
+    strata = np.empty(2 * half)
+    first = 2 * rng.permutation(half)
+    strata[:half], strata[half:] = first, first + 1
+    return (strata + rng.random()) / n_samples
+
+
 def make_draws(settings: LimeSettings, reference: Reference, seed: np.random.SeedSequence) -> Draws:
     """Draw the perturbations of one block."""
     rng = np.random.default_rng(seed)
@@ -74,12 +98,23 @@ def make_draws(settings: LimeSettings, reference: Reference, seed: np.random.See
     z = np.zeros((n + 1, len(numbers)))
     z[1:] = draw_numbers(n, len(numbers), settings.variance_reduction, rng)
     z[:, reference.constant[numbers]] = 0.0  # what never varies is left alone
-    labels = np.empty((n + 1, len(categories)))
+    labels, importance = np.full((n + 1, len(categories)), np.nan), np.ones(n + 1)
     for k, j in enumerate(categories):
-        cumulative = np.cumsum(reference.frequencies[j])[:-1]
-        labels[1:, k] = reference.levels[j][np.searchsorted(cumulative, rng.random(n), "right")]
-    labels[0] = np.nan
-    return Draws(numbers, categories, z, labels)
+        wanted = reference.frequencies[j]
+        used = wanted
+        if settings.variance_reduction != "none":
+            used = _more_of_the_rare(wanted, EVENLY / len(categories))
+        u = draw_ranks(n, settings.variance_reduction, rng)
+        code = np.searchsorted(np.cumsum(used)[:-1], u, "right")
+        labels[1:, k] = reference.levels[j][code]
+        importance[1:] *= wanted[code] / used[code]
+    return Draws(numbers, categories, z, labels, importance)
+
+
+def _more_of_the_rare(frequencies: np.ndarray, evenly: float) -> np.ndarray:
+    """Mix frequencies with even ones over the categories that occur."""
+    occurs = frequencies > 0
+    return np.asarray((1 - evenly) * frequencies + evenly * occurs / occurs.sum())
 
 
 def by_pattern(rows: np.ndarray, columns: list[int]) -> Iterator[np.ndarray]:
@@ -102,14 +137,28 @@ def regression_of(
     design = np.column_stack([draws.z, same])
     # Distances in units of the perturbations: a smaller scale moves other categories away.
     squared = (draws.z**2).sum(axis=1) + (~same).sum(axis=1) / settings.scale**2
-    weights = np.exp(-squared / (2 * settings.kernel_width**2))
+    weights = draws.importance * np.exp(-squared / (2 * settings.kernel_width**2))
     ridge = settings.ridge
     if settings.kernel_width != settings.default_width or settings.scale != 1:
         usual = (draws.z**2).sum(axis=1) + (~same).sum(axis=1)
         # A narrow kernel leaves less weight; the penalty keeps its size relative to it.
-        ridge *= weights.sum() / np.exp(-usual / (2 * settings.default_width**2)).sum()
+        ridge *= weights.sum() / (
+            draws.importance @ np.exp(-usual / (2 * settings.default_width**2))
+        )
     at_row = np.concatenate([np.zeros(len(draws.numbers)), np.ones(len(draws.categories))])
-    return make_regression(design, at_row, weights, ridge, settings.n_pairs)
+    linear = make_regression(design, at_row, weights, ridge, settings.n_pairs)
+    if not settings.with_quadratic:
+        return linear
+    richer = np.column_stack([design, _products(design, len(draws.numbers))])
+    at_row = np.concatenate([at_row, _products(at_row[None, :], len(draws.numbers))[0]])
+    return replace(linear, quadratic=make_regression(richer, at_row, weights, ridge, 0))
+
+
+def _products(design: np.ndarray, n_numbers: int) -> np.ndarray:
+    """Return squares of the numbers, and products of all pairs of columns."""
+    first, second = np.triu_indices(design.shape[1])
+    keep = (first != second) | (first < n_numbers)  # the square of an indicator is itself
+    return np.asarray(design[:, first[keep]] * design[:, second[keep]])
 
 
 def explain_around(

@@ -86,6 +86,7 @@ def _fit_identity(
         np.repeat(one.total, n),
         np.repeat(one.residual, n),
         np.repeat(one.variance, n, axis=0),
+        one.quadratic + margin,
     )
 
 
@@ -105,7 +106,7 @@ def _fit_interval(
     nodes, _ = _chebyshev(N_NODES)
     at = start + WIDTH * (nodes + 1) / 2
     fit = regression.fit(expit(at[:, None] + moves), with_variance=False)
-    table = np.column_stack([fit.coef, fit.centre, fit.total, fit.residual])
+    table = np.column_stack([fit.coef, fit.centre, fit.total, fit.residual, fit.quadratic])
     found = _interpolation(position, N_NODES) @ table
     variance = np.full(fit.coef[:1].shape, np.nan).repeat(len(margin), axis=0)
     if with_variance:
@@ -115,7 +116,7 @@ def _fit_interval(
         variance = np.maximum(_interpolation(position, N_VARIANCE_NODES) @ there, 0.0)
     p = fit.coef.shape[1]
     total, residual = np.maximum(found[:, p + 1], 0), np.maximum(found[:, p + 2], 0)
-    return LocalFit(found[:, :p], found[:, p], total, residual, variance)
+    return LocalFit(found[:, :p], found[:, p], total, residual, variance, found[:, p + 3])
 
 
 @cache

@@ -21,6 +21,8 @@ class LocalFit(NamedTuple):
         Weighted sums of squares around the mean and around the surrogate.
     variance : ndarray of shape (n, p)
         Monte-Carlo variance of the slopes.
+    quadratic : ndarray of shape (n,)
+        What a surrogate with squares and products says at the explained row; NaN unless asked for.
     """
 
     coef: np.ndarray
@@ -28,6 +30,7 @@ class LocalFit(NamedTuple):
     total: np.ndarray
     residual: np.ndarray
     variance: np.ndarray
+    quadratic: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class LocalRegression:
         Penalty, on the scale of normalised weights.
     n_pairs : int
         The last 2 * n_pairs rows are antithetic: row s and row s + n_pairs belong together.
+    quadratic : LocalRegression or None
+        The same with squares and products as further columns, where it is asked for.
     """
 
     operator: np.ndarray
@@ -59,6 +64,7 @@ class LocalRegression:
     weights: np.ndarray
     ridge: float
     n_pairs: int
+    quadratic: "LocalRegression | None" = None
 
     @property
     def effective_samples(self) -> float:
@@ -67,8 +73,11 @@ class LocalRegression:
 
     def fit(self, responses: np.ndarray, *, with_variance: bool = True) -> LocalFit:
         """Fit one surrogate per row of `responses`, of shape (n, S)."""
-        coef = responses @ self.operator.T
-        mean = responses @ self.weights
+        coef, mean = responses @ self.operator.T, responses @ self.weights
+        centre = mean + coef @ self.at_row
+        richer = np.full(len(mean), np.nan)
+        if self.quadratic is not None:
+            richer = mean + responses @ (self.quadratic.at_row @ self.quadratic.operator)
         centred = responses - mean[:, None]
         total = centred**2 @ self.weights
         # The normal equations give the residual without the fitted values.
@@ -77,7 +86,7 @@ class LocalRegression:
         variance = np.full(coef.shape, np.nan)
         if with_variance:
             variance = self._variance(centred - coef @ self.deviations.T)
-        return LocalFit(coef, mean + coef @ self.at_row, total, residual, variance)
+        return LocalFit(coef, centre, total, residual, variance, richer)
 
     def _variance(self, error: np.ndarray) -> np.ndarray:
         """Sandwich estimate; the two perturbations of an antithetic pair are one draw."""

@@ -42,6 +42,8 @@ class LimeSettings:
         Penalty at the default kernel.
     standard_errors : bool
         Whether to estimate the Monte-Carlo error.
+    with_quadratic : bool
+        Whether to fit a surrogate with squares and products beside the linear one.
     """
 
     mode: str
@@ -54,6 +56,7 @@ class LimeSettings:
     variance_reduction: str = "whitened"
     ridge: float = 1.0
     standard_errors: bool = True
+    with_quadratic: bool = False
 
     @property
     def n_pairs(self) -> int:

@@ -21,11 +21,15 @@ __all__ = ["explain_shared"]
 
 @dataclass(frozen=True)
 class _Pool:
-    """Perturbations of one block: coordinates of numbers, labels or bins of the rest, responses."""
+    """Perturbations of one block: coordinates of numbers, labels or bins of the rest, responses.
+
+    The importance, one number more for the row itself, multiplies the kernel weights.
+    """
 
     z: np.ndarray
     labels: np.ndarray
     response: np.ndarray
+    importance: np.ndarray
     n_pairs: int
 
 
@@ -80,7 +84,8 @@ def _draw_around_mean(
     queries[:, draws.numbers] += z * reference.scale[draws.numbers]
     queries[:, draws.categories] = labels
     response = predict_rows(predict, encoding, settings, queries)
-    return _Pool(z, labels, response, settings.n_pairs)
+    importance = np.roll(draws.importance, -1)  # the row itself comes last here
+    return _Pool(z, labels, response, importance, settings.n_pairs)
 
 
 def _draw_quartiles(
@@ -103,7 +108,7 @@ def _draw_quartiles(
         queries[:, j] = reference.levels[j][np.searchsorted(cumulative, rng.random(n), "right")]
         labels[:, k] = queries[:, j]
     response = predict_rows(predict, encoding, settings, queries)
-    return _Pool(np.empty((n, 0)), labels, response, 0)
+    return _Pool(np.empty((n, 0)), labels, response, np.ones(n + 1), 0)
 
 
 class _RowSolver:
@@ -130,7 +135,7 @@ class _RowSolver:
         squared = labels.size - design[:, self._n_z : p].sum(axis=1, dtype=np.float64)
         if self._n_z:
             squared[:-1] += ((pool.z - z) ** 2).sum(axis=1)
-        weights = np.exp(-squared / (2 * self._settings.kernel_width**2))
+        weights = pool.importance * np.exp(-squared / (2 * self._settings.kernel_width**2))
         total = weights.sum()
         ridge = self._ridge(squared, total) / total
         weights /= total
@@ -140,7 +145,7 @@ class _RowSolver:
         settings = self._settings
         if settings.kernel_width == settings.default_width:
             return settings.ridge
-        usual = np.exp(-squared / (2 * settings.default_width**2)).sum()
+        usual = self._pool.importance @ np.exp(-squared / (2 * settings.default_width**2))
         return float(settings.ridge * total / usual)
 
     def _solve(self, design: np.ndarray, weights: np.ndarray, ridge: float) -> LocalFit:
@@ -158,7 +163,7 @@ class _RowSolver:
         if self._settings.standard_errors:
             variance = self._variance(design, weights, mean, mean_y, coef, inverse)
         centre = mean_y + coef @ (design[-1, :p].astype(np.float64) - mean)
-        return LocalFit(coef, centre, total, residual, variance)
+        return LocalFit(coef, centre, total, residual, variance, np.full((), np.nan))
 
     def _variance(
         self,

@@ -110,10 +110,13 @@ class KernelEngine:
             features = to_device(self._features(k).values, self._options.device)
             xp = array_namespace(features)
             if given:
-                found = self._regressions.smoother(given).residuals(features)
+                found = self._regressions.smoother(given).residuals(
+                    features, self._variables[k].codes
+                )
             else:
                 nothing = xp.zeros((0, features.shape[1]), dtype=features.dtype)
-                found = Residuals(features, to_device(nothing, self._options.device), ())
+                nothing = to_device(nothing, self._options.device)
+                found = Residuals(features, nothing, (), nothing)
             left = float(xp.sum(found.values**2))
             if left <= DETERMINED * float(xp.sum(features**2)):
                 return None, 0
@@ -310,4 +313,7 @@ def _spent(x: Residuals, y: Residuals, n: int) -> Array:
         first, second = xp.sort(x.kept, axis=0), xp.sort(y.kept, axis=0)
         few = min(m, k)
         both = n - 1 - few + xp.matrix_transpose(first[:few, :]) @ second[:few, :]
+    own = [xp.sum(1 - r.own, axis=0) for r in (x, y)]
+    left, right = left - own[0], right - own[1]
+    both = both - own[0][:, None] - own[1][None, :]
     return n * xp.clip(both, min=1.0) / xp.clip(left[:, None] * right[None, :], min=1.0)

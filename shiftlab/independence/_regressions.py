@@ -6,6 +6,7 @@ import numpy as np
 
 from shiftlab.backends import Array, to_device
 from shiftlab.independence._cache import ByteCache
+from shiftlab.independence._directions import Directions
 from shiftlab.independence._expansion import degrees_up_to
 from shiftlab.independence._features import column_scores, product_features
 from shiftlab.independence._smoother import Smoother
@@ -53,17 +54,19 @@ class Regressions:
 
         def make() -> tuple[Smoother, int]:
             scores, codes = self._joined_scores(given), self._codes(given)
-            features, degrees = None, np.empty(0, dtype=int)
+            features, degrees, directions = None, np.empty(0, dtype=int), None
             if scores.shape[1]:
                 most = SINGLE_RANK if scores.shape[1] == 1 else self.options.n_features
                 table, degrees = degrees_up_to(scores.shape[1], min(most, max(self.n_rows // 4, 2)))
                 features = to_device(product_features(scores, table, Z_WIDTH), self.options.device)
+                directions = Directions(scores, table, Z_WIDTH)
             found = Smoother(
                 features,
                 degrees,
                 codes,
                 criterion=self.options.selection,
                 ridge=self.options.reg,
+                directions=directions,
             )
             return found, found.nbytes
 

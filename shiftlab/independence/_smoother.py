@@ -3,17 +3,19 @@
 Numbers enter through products of the eigenfunctions of `_expansion`; a ridge for each feature
 and a decay common to all (the width of the kernel) minimise generalised cross-validation or the
 negative marginal likelihood. Categories are taken out exactly; then the numbers are regressed
-once over all rows and once more within each category, so that a relation may differ between
-environments as far as the data ask for it.
+over all rows, once more on functions that `_directions` makes for the variable, and once more
+within each category, so that a relation may differ between environments as far as the data ask
+for it.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import array_api_compat
 import numpy as np
 
-from shiftlab.backends import Array, array_namespace
+from shiftlab.backends import Array, array_namespace, to_numpy
+from shiftlab.independence._directions import Directions
 
 __all__ = ["Residuals", "Smoother"]
 
@@ -41,11 +43,22 @@ class Residuals:
         Squared share of the noise that is left along each direction of the regression.
     basis : tuple
         Which directions these are; only equal bases can be compared direction by direction.
+    own : array of shape (k, r)
+        The same along directions that are this variable's own.
     """
 
     values: Array
     kept: Array
     basis: tuple[Any, ...]
+    own: Array
+
+
+class _Fit(NamedTuple):
+    """First regression of some features: coefficients, shares kept, and the decay that won."""
+
+    coefficients: Array
+    kept: Array
+    which: int
 
 
 class Smoother:
@@ -63,6 +76,8 @@ class Smoother:
         How ridge and decay are chosen.
     ridge : float, optional
         A fixed ridge instead.
+    directions : Directions, optional
+        What gives further functions, for each variable its own.
     """
 
     def __init__(
@@ -73,9 +88,11 @@ class Smoother:
         *,
         criterion: str = "gcv",
         ridge: float | None = None,
+        directions: Directions | None = None,
     ) -> None:
         self._criterion = criterion
         self._ridges = RIDGES if ridge is None else np.array([ridge])
+        self._directions = directions
         self._groups = None if codes is None else _groups(codes)
         if codes is not None:
             counts = np.bincount(codes)
@@ -95,22 +112,56 @@ class Smoother:
             else int(self._features.shape[0]) * 8 * sum([self._features.shape[1]])
         )
 
-    def residuals(self, y: Array) -> Residuals:
-        """Return what is left of centred features y of shape (n, r)."""
+    def residuals(self, y: Array, codes: np.ndarray | None = None) -> Residuals:
+        """Return what is left of centred features y of shape (n, r).
+
+        `codes` are the categories of the variable whose features these are.
+        """
         xp = array_namespace(y)
         n_means = len(self._groups) if self._groups else 1
         values = self._centred(y)
+        own = xp.zeros((0, y.shape[1]), dtype=y.dtype, device=y.device)
         kept = [xp.zeros((n_means - 1, y.shape[1]), dtype=y.dtype, device=y.device)]
         basis: tuple[Any, ...] = (n_means,)
         if self._features is not None:
-            values, share, which = self._pooled(values, n_means)
-            kept.append(share)
-            basis += (which,)
-        if self._own:
-            used = n_means + xp.sum(1 - kept[-1] ** 0.5, axis=0)
-            values, share = self._within(values, used)
-            kept.append(share)
-        return Residuals(values, xp.concat(kept, axis=0), basis)
+            values, fit = self._pooled(values, n_means)
+            kept.append(fit.kept)
+            basis += (fit.which,)
+            used = n_means + xp.sum(1 - fit.kept**0.5, axis=0)
+            if self._directions is not None:
+                values, own = self._further(values, fit, used, codes)
+                used = used + xp.sum(1 - own**0.5, axis=0)
+            if self._own:
+                values, share = self._within(values, used)
+                kept.append(share)
+        return Residuals(values, xp.concat(kept, axis=0), basis, own)
+
+    def _further(
+        self, y: Array, fit: "_Fit", used: Array, codes: np.ndarray | None
+    ) -> tuple[Array, Array]:
+        """Regress what is left on functions of z that are made for this variable."""
+        xp, features, n = array_namespace(y), self._features, y.shape[0]
+        directions: Any = self._directions
+        made = directions.functions(to_numpy(fit.coefficients), codes)
+        if not made.shape[1]:
+            return y, xp.zeros((0, y.shape[1]), dtype=y.dtype, device=y.device)
+        functions = self._centred(xp.asarray(made, dtype=y.dtype, device=y.device))
+        basis = self._bases[fit.which][1]
+        known = xp.matrix_transpose(basis) @ (xp.matrix_transpose(features) @ functions / n)
+        functions = functions - features @ (basis @ known)
+        gram = xp.matrix_transpose(functions) @ functions / n
+        values, turned = _directions(gram, np.zeros(made.shape[1]), 1.0)
+        projected = xp.matrix_transpose(turned) @ (xp.matrix_transpose(functions) @ y / n)
+        chosen = self._chosen(values, projected, xp.sum(y * y, axis=0) / n, used, n)
+        return y - functions @ (turned @ (chosen * projected)), (1 - chosen) ** 2
+
+    def _chosen(self, values: Array, projected: Array, total: Array, used: Array, n: int) -> Array:
+        """Return the share that is taken out along each direction; no regression is a choice."""
+        xp = array_namespace(projected)
+        shrink = values[None, :] / (values[None, :] + self._grid(values)[:, None])
+        shrink = xp.concat([shrink, xp.zeros_like(shrink[:1, :])], axis=0)
+        loss = self._loss(shrink, projected**2, total, used[None, :], n)
+        return xp.matrix_transpose(xp.take(shrink, xp.argmin(loss, axis=0), axis=0))
 
     def _centred(self, y: Array) -> Array:
         """Take out the mean, or the mean of each category."""
@@ -133,7 +184,7 @@ class Smoother:
         gram = array_namespace(features).matrix_transpose(features) @ features / n
         return [_directions(gram, self._degrees, decay) for decay in DECAYS]
 
-    def _pooled(self, y: Array, n_means: int) -> tuple[Array, Array, int]:
+    def _pooled(self, y: Array, n_means: int) -> tuple[Array, "_Fit"]:
         xp, features = array_namespace(y), self._features
         n = y.shape[0]
         moments = xp.matrix_transpose(features) @ y / n
@@ -147,8 +198,8 @@ class Smoother:
         which = min(range(len(found)), key=lambda k: found[k][0])
         _, loss, projected, shrink = found[which]
         chosen = xp.matrix_transpose(xp.take(shrink, xp.argmin(loss, axis=0), axis=0))
-        fitted = features @ (self._bases[which][1] @ (chosen * projected))
-        return y - fitted, (1 - chosen) ** 2, which
+        coefficients = self._bases[which][1] @ (chosen * projected)
+        return y - features @ coefficients, _Fit(coefficients, (1 - chosen) ** 2, which)
 
     def _grid(self, like: Array) -> Array:
         return array_namespace(like).asarray(self._ridges, dtype=like.dtype, device=like.device)
@@ -192,12 +243,7 @@ class Smoother:
         projected = xp.concat(
             [xp.matrix_transpose(u) @ y[rows, :] for rows, _, u in self._own], axis=0
         )
-        shrink = values[None, :] / (values[None, :] + self._grid(values)[:, None])
-        # An infinite ridge leaves the pooled regression as it is.
-        shrink = xp.concat([shrink, xp.zeros_like(shrink[:1, :])], axis=0)
-        total = xp.sum(y * y, axis=0) / n
-        loss = self._loss(shrink, projected**2 / n, total, used[None, :], n)
-        chosen = xp.matrix_transpose(xp.take(shrink, xp.argmin(loss, axis=0), axis=0))
+        chosen = self._chosen(values, projected / n**0.5, xp.sum(y * y, axis=0) / n, used, n)
         result, start = xp.asarray(y, copy=True), 0
         for rows, v, u in self._own:
             stop = start + v.shape[0]

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from shiftlab.explanation._explainer_buffers import query_table
 from shiftlab.explanation._explainer_encoding import Encoding
 from shiftlab.explanation._lime_reference import Reference
 from shiftlab.explanation._lime_regression import LocalFit, LocalRegression, make_regression
@@ -190,9 +191,13 @@ def explain_around(
         size = max(1, MAX_QUERIES // settings.n_samples)
         for start in range(0, len(members), size):
             chosen = members[start : start + size]
+            responses = np.empty((len(chosen), len(draws.z)))
+            responses[:, 0] = prediction[chosen]
+            # The answers are copied: they may be a view of the queries, whose memory is used again.
             queries = _queries(rows[chosen], step, draws)
             answers = predict_rows(predict, encoding, settings, queries)
-            responses = np.column_stack([prediction[chosen], answers.reshape(len(chosen), -1)])
+            responses[:, 1:] = answers.reshape(len(chosen), -1)
+            del queries, answers
             fit = regression.fit(responses, with_variance=settings.standard_errors)
             parts.append((chosen, fit))
     return per_unit(in_row_order(parts), settings.scale, len(draws.numbers)), effective
@@ -216,10 +221,13 @@ def per_unit(fit: LocalFit, scale: float, n_numbers: int) -> LocalFit:
 
 def _queries(rows: np.ndarray, step: np.ndarray, draws: Draws) -> np.ndarray:
     """Return the perturbed rows, shape (n * S, d)."""
-    queries = rows[:, None, :] + step
-    if draws.categories:
-        queries[:, :, draws.categories] = draws.labels[1:]
-    return queries.reshape(-1, rows.shape[1])
+    (n, d), s = rows.shape, len(step)
+    queries = query_table(n * s, d)
+    cube = queries.reshape(n, s, d)
+    np.add(rows[:, None, :], step, out=cube)
+    for k, j in enumerate(draws.categories):
+        cube[:, :, j] = draws.labels[1:, k]
+    return queries
 
 
 def predict_rows(

@@ -69,7 +69,7 @@ def draw_numbers(
     half = rng.standard_normal((n_samples // 2, n_columns))
     if variance_reduction == "whitened" and n_columns:
         factor = np.linalg.cholesky(half.T @ half / len(half))
-        half = np.linalg.solve(factor, half.T).T
+        half = half @ np.linalg.inv(factor).T
     return np.concatenate([half, -half])
 
 
@@ -98,7 +98,8 @@ def make_draws(settings: LimeSettings, reference: Reference, seed: np.random.See
     n = settings.n_samples
     z = np.zeros((n + 1, len(numbers)))
     z[1:] = draw_numbers(n, len(numbers), settings.variance_reduction, rng)
-    z[:, reference.constant[numbers]] = 0.0  # what never varies is left alone
+    if reference.constant[numbers].any():
+        z[:, reference.constant[numbers]] = 0.0  # what never varies is left alone
     labels, importance = np.full((n + 1, len(categories)), np.nan), np.ones(n + 1)
     for k, j in enumerate(categories):
         wanted = reference.frequencies[j]
@@ -135,13 +136,15 @@ def regression_of(
     """Return the regression for all rows with the categories of `row`."""
     same = draws.labels == row[draws.categories]
     same[0] = True
-    design = np.column_stack([draws.z, same])
+    design = np.column_stack([draws.z, same]) if draws.categories else draws.z
+    distance = np.einsum("sj,sj->s", draws.z, draws.z)
+    other = len(draws.categories) - same.sum(axis=1)
     # Distances in units of the perturbations: a smaller scale moves other categories away.
-    squared = (draws.z**2).sum(axis=1) + (~same).sum(axis=1) / settings.scale**2
-    weights = draws.importance * np.exp(-squared / (2 * settings.kernel_width**2))
+    squared = distance + other / settings.scale**2
+    weights = draws.importance * np.exp(squared / (-2 * settings.kernel_width**2))
     ridge = settings.ridge
     if settings.kernel_width != settings.default_width or settings.scale != 1:
-        usual = (draws.z**2).sum(axis=1) + (~same).sum(axis=1)
+        usual = distance + other
         # A narrow kernel leaves less weight; the penalty keeps its size relative to it.
         ridge *= weights.sum() / (
             draws.importance @ np.exp(-usual / (2 * settings.default_width**2))

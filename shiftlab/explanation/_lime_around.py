@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from shiftlab.explanation._explainer_buffers import query_table
 from shiftlab.explanation._explainer_encoding import Encoding
 from shiftlab.explanation._lime_reference import Reference
 from shiftlab.explanation._lime_regression import LocalFit, LocalRegression, make_regression
@@ -68,7 +69,7 @@ def draw_numbers(
     half = rng.standard_normal((n_samples // 2, n_columns))
     if variance_reduction == "whitened" and n_columns:
         factor = np.linalg.cholesky(half.T @ half / len(half))
-        half = np.linalg.solve(factor, half.T).T
+        half = half @ np.linalg.inv(factor).T
     return np.concatenate([half, -half])
 
 
@@ -97,7 +98,8 @@ def make_draws(settings: LimeSettings, reference: Reference, seed: np.random.See
     n = settings.n_samples
     z = np.zeros((n + 1, len(numbers)))
     z[1:] = draw_numbers(n, len(numbers), settings.variance_reduction, rng)
-    z[:, reference.constant[numbers]] = 0.0  # what never varies is left alone
+    if reference.constant[numbers].any():
+        z[:, reference.constant[numbers]] = 0.0  # what never varies is left alone
     labels, importance = np.full((n + 1, len(categories)), np.nan), np.ones(n + 1)
     for k, j in enumerate(categories):
         wanted = reference.frequencies[j]
@@ -134,13 +136,15 @@ def regression_of(
     """Return the regression for all rows with the categories of `row`."""
     same = draws.labels == row[draws.categories]
     same[0] = True
-    design = np.column_stack([draws.z, same])
+    design = np.column_stack([draws.z, same]) if draws.categories else draws.z
+    distance = np.einsum("sj,sj->s", draws.z, draws.z)
+    other = len(draws.categories) - same.sum(axis=1)
     # Distances in units of the perturbations: a smaller scale moves other categories away.
-    squared = (draws.z**2).sum(axis=1) + (~same).sum(axis=1) / settings.scale**2
-    weights = draws.importance * np.exp(-squared / (2 * settings.kernel_width**2))
+    squared = distance + other / settings.scale**2
+    weights = draws.importance * np.exp(squared / (-2 * settings.kernel_width**2))
     ridge = settings.ridge
     if settings.kernel_width != settings.default_width or settings.scale != 1:
-        usual = (draws.z**2).sum(axis=1) + (~same).sum(axis=1)
+        usual = distance + other
         # A narrow kernel leaves less weight; the penalty keeps its size relative to it.
         ridge *= weights.sum() / (
             draws.importance @ np.exp(-usual / (2 * settings.default_width**2))
@@ -190,9 +194,13 @@ def explain_around(
         size = max(1, MAX_QUERIES // settings.n_samples)
         for start in range(0, len(members), size):
             chosen = members[start : start + size]
+            responses = np.empty((len(chosen), len(draws.z)))
+            responses[:, 0] = prediction[chosen]
+            # The answers are copied: they may be a view of the queries, whose memory is used again.
             queries = _queries(rows[chosen], step, draws)
             answers = predict_rows(predict, encoding, settings, queries)
-            responses = np.column_stack([prediction[chosen], answers.reshape(len(chosen), -1)])
+            responses[:, 1:] = answers.reshape(len(chosen), -1)
+            del queries, answers
             fit = regression.fit(responses, with_variance=settings.standard_errors)
             parts.append((chosen, fit))
     return per_unit(in_row_order(parts), settings.scale, len(draws.numbers)), effective
@@ -216,10 +224,13 @@ def per_unit(fit: LocalFit, scale: float, n_numbers: int) -> LocalFit:
 
 def _queries(rows: np.ndarray, step: np.ndarray, draws: Draws) -> np.ndarray:
     """Return the perturbed rows, shape (n * S, d)."""
-    queries = rows[:, None, :] + step
-    if draws.categories:
-        queries[:, :, draws.categories] = draws.labels[1:]
-    return queries.reshape(-1, rows.shape[1])
+    (n, d), s = rows.shape, len(step)
+    queries = query_table(n * s, d)
+    cube = queries.reshape(n, s, d)
+    np.add(rows[:, None, :], step, out=cube)
+    for k, j in enumerate(draws.categories):
+        cube[:, :, j] = draws.labels[1:, k]
+    return queries
 
 
 def predict_rows(

@@ -12,6 +12,7 @@ from shiftlab.generalization._effects import CounterfactualEffects, counterfactu
 from shiftlab.generalization._evaluation import GeneralizationEvaluation, evaluate_generalization
 from shiftlab.generalization._forecast import DomainForecast
 from shiftlab.generalization._regressor import CounterfactuallyFairRegressor
+from shiftlab.generalization._trajectories import LatentTrajectories
 
 __all__ = [
     "BaselineClassifier",
@@ -21,6 +22,7 @@ __all__ = [
     "CounterfactuallyFairRegressor",
     "DomainForecast",
     "GeneralizationEvaluation",
+    "LatentTrajectories",
     "counterfactual_effects",
     "evaluate_generalization",
 ]

@@ -1,9 +1,9 @@
 """The clock of a flow: how far it has gone in each domain, whatever its speed.
 
-All means of cells move along one affine flow, ``mean(d) = expm(G s_d) start``. Rates, origin and the
-``s_d`` are fitted together by nonlinear least squares with the starts projected out; the ``s_d``
-with their sampling errors are then a path like any other domain parameter, whose form (steady,
-fading, turning, accelerating, swinging) is chosen by `fit_paths`.
+All means of cells move along one affine flow, ``mean(d) = expm(G s_d) start``. Rates, origin and
+the ``s_d`` are fitted together by nonlinear least squares with the starts projected out; the
+``s_d`` with their sampling errors are then a path like any other domain parameter, whose form
+(steady, fading, turning, accelerating, swinging) is chosen by `fit_paths`.
 """
 
 from collections.abc import Sequence

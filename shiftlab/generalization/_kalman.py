@@ -62,7 +62,7 @@ class PathModel:
         move[damped, 0, 1] = -np.expm1(-rate * dt) / np.where(rate > 0, rate, 1.0)
         move[damped, 0, 1] += np.where(rate > 0, 0.0, dt)
         move[damped, 1, 1] = np.exp(-rate * dt)
-        move[self.form == ACCELERATING] = [[1, dt, 0.5 * dt**2], [0, 1, dt], [0, 0, 1]]
+        move[self.form == ACCELERATING] = np.array([[1, dt, 0.5 * dt**2], [0, 1, dt], [0, 0, 1]])
         cos, sin = np.cos(self.rate[harmonic] * dt), np.sin(self.rate[harmonic] * dt)
         move[harmonic, 0, 1], move[harmonic, 0, 2] = cos - 1, sin
         move[harmonic, 1, 1], move[harmonic, 1, 2] = cos, sin

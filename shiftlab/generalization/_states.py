@@ -66,7 +66,7 @@ class StatePaths:
     @property
     def drifts(self) -> np.ndarray:
         """Whether a path is more than a constant."""
-        return self.model.start[:, 1:].any(axis=1) | self.model.step.any(axis=1)
+        return np.asarray(self.model.start[:, 1:].any(axis=1) | self.model.step.any(axis=1))
 
     @property
     def forms(self) -> list[str]:

@@ -3,20 +3,24 @@
 A weak edge into a variable of many causes is easily lost: one of dozens of tests with a few
 neighbours held fixed need only overlook it. The graph that is left then claims that the pair is
 independent given all causes found, and with these held fixed most noise is gone: the same test
-sees the edge clearly. So every claim of the local Markov property is tested once, the clearest
-violation is mended by an edge, directions are found anew, and so on until none is left.
+sees the edge clearly. So the claims that rest on a narrow decision are tested once more, the
+clearest violation is mended by an edge, and directions are found anew until none is left.
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 
 from shiftlab.discovery._orient import Orientation, orient
-from shiftlab.discovery._search import Rules, Skeleton
+from shiftlab.discovery._search import Pair, Rules, Skeleton
 from shiftlab.graphs._marks import ARROW, directed, undirected
 from shiftlab.independence import IndexedTest
 
 __all__ = ["orient_and_restore"]
 
-ONLY_RESTORED = True
+#: A pair whose separation has a p-value of less than this many times alpha was a narrow decision.
+NARROW = 5.0
+
 
 def orient_and_restore(
     skeleton: Skeleton, tests: IndexedTest, rules: Rules, *, root: int, alpha: float
@@ -34,63 +38,69 @@ def orient_and_restore(
     root : int
         The environment.
     alpha : float
-        Level of the search; all claims of a graph together are tested at this level.
+        Level of the search; the claims that are tested again share it.
 
     Returns
     -------
     Orientation
     """
     state = orient(skeleton, tests, rules, root=root, alpha=alpha)
-    dropped: set[tuple[int, int]] = set()
+    needless: set[Pair] = set()
     while True:
-        pair = _clearest_violation(state, tests, rules, root, alpha, dropped)
+        narrow = [
+            pair
+            for pair, given in skeleton.separators.items()
+            if root not in pair
+            and pair not in needless
+            and alpha < tests.pvalue(*pair, given) <= NARROW * alpha
+        ]
+        pair = _clearest_violation(state, tests, narrow, root, alpha)
         if pair is None:
             return state
-        skeleton.join(pair)
+        skeleton.restore(pair)
         state = orient(skeleton, tests, rules, root=root, alpha=alpha)
-        while (found := _needless(skeleton, state, tests, root, alpha)) is not None:
+        while (found := _needless(skeleton, state, tests, alpha)) is not None:
+            needless.add(found[0])
             skeleton.separate(*found)
-            dropped.add(found[0])
             state = orient(skeleton, tests, rules, root=root, alpha=alpha)
 
 
-def _needless(
-    skeleton: Skeleton, state: Orientation, tests: IndexedTest, root: int, alpha: float
-) -> tuple[tuple[int, int], tuple[int, ...]] | None:
-    """Return the edge that the other causes found make needless most clearly, and these causes."""
+def _clearest_violation(
+    state: Orientation, tests: IndexedTest, pairs: list[Pair], root: int, alpha: float
+) -> Pair | None:
+    """Return the pair that depends most strongly given all causes found."""
     order, parents = causal_order(state.marks)
     place = {node: k for k, node in enumerate(order)}
     found = []
-    pairs = skeleton.restored if ONLY_RESTORED else [(int(i),int(j)) for i,j in np.argwhere(np.triu(state.marks>0)) if root not in (i,j)]
     for pair in pairs:
+        cause, effect = sorted(pair, key=place.__getitem__)
+        claims = (parents[effect], parents[effect] | parents[cause] - {effect})
+        if any(tests.pvalue(*pair, tuple(given)) > alpha / len(pairs) for given in claims):
+            continue
+        if any(tests.pvalue(*pair, given) > alpha for given in _without_one(parents[effect], root)):
+            continue  # it hinges on the direction of a single edge
+        found.append((-min(tests.test(*pair, tuple(given)).effect for given in claims), pair))
+    return min(found)[1] if found else None
+
+
+def _without_one(nodes: set[int], root: int) -> Iterator[tuple[int, ...]]:
+    return (tuple(sorted(nodes - {node})) for node in nodes if node != root)
+
+
+def _needless(
+    skeleton: Skeleton, state: Orientation, tests: IndexedTest, alpha: float
+) -> tuple[Pair, tuple[int, ...]] | None:
+    """Return the restored edge that later ones make needless most clearly, and what separates."""
+    order, parents = causal_order(state.marks)
+    place = {node: k for k, node in enumerate(order)}
+    found = []
+    for pair in skeleton.restored:
         cause, effect = sorted(pair, key=place.__getitem__)
         given = tuple(sorted(parents[effect] - {cause}))
         pvalue = tests.pvalue(*pair, given)
         if pvalue > alpha:
             found.append((-pvalue, pair, given))
     return min(found)[1:] if found else None
-
-
-def _clearest_violation(
-    state: Orientation, tests: IndexedTest, rules: Rules, root: int, alpha: float, dropped=()
-) -> tuple[int, int] | None:
-    """Return the pair without edge that depends most clearly given all causes found."""
-    order, parents = causal_order(state.marks)
-    may_join = rules.may_cause | rules.may_cause.T
-    queries = {}
-    for place, j in enumerate(order):
-        for i in order[:place]:
-            if state.marks[i, j] or not may_join[i, j] or root in (i, j) or (min(i,j),max(i,j)) in dropped:
-                continue
-            own, both = parents[j], parents[j] | parents[i]
-            queries[min(i, j), max(i, j)] = tuple(sorted(own)), tuple(sorted(both - {i, j}))
-    found = []
-    for pair, sets in queries.items():
-        level = alpha / len(queries)
-        if all(tests.pvalue(*pair, given) <= level for given in sets):
-            effect = min(tests.test(*pair, given).effect for given in sets)
-            found.append((-effect, pair))
-    return min(found)[1] if found else None
 
 
 def causal_order(marks: np.ndarray) -> tuple[list[int], list[set[int]]]:
@@ -102,7 +112,7 @@ def causal_order(marks: np.ndarray) -> tuple[list[int], list[set[int]]]:
     arrows, order = directed(marks), []
     while left:
         sinks = [node for node in sorted(left) if not (work[node] == ARROW).any()]
-        sink = min(sinks, key=lambda node: _unmarried(work, node))
+        sink = min(sinks, key=lambda node: _new_colliders(work, node))
         arrows[undirected(work)[sink], sink] = True
         work[sink] = work[:, sink] = 0
         left.remove(sink)
@@ -110,13 +120,12 @@ def causal_order(marks: np.ndarray) -> tuple[list[int], list[set[int]]]:
     return order[::-1], [set(np.flatnonzero(column).tolist()) for column in arrows.T]
 
 
-def _unmarried(marks: np.ndarray, node: int) -> int:
-    """Count the pairs that directing the open edges into a node would make a new collider."""
-    others = np.flatnonzero(marks[node])
+def _new_colliders(marks: np.ndarray, node: int) -> int:
+    """Count the colliders that directing all open edges into a node would make."""
+    others = np.flatnonzero(marks[node]).tolist()
     lines = set(np.flatnonzero(undirected(marks)[node]).tolist())
     return sum(
-        not marks[a, b]
+        not marks[a, b] and bool({a, b} & lines)
         for k, a in enumerate(others)
         for b in others[k + 1 :]
-        if a in lines or b in lines
     )

@@ -16,8 +16,8 @@ from shiftlab.discovery._independent_changes import (
     MechanismDependence,
     choose_directions,
 )
-from shiftlab.discovery._modules import Group, Mechanisms
 from shiftlab.discovery._markov import orient_and_restore
+from shiftlab.discovery._modules import Group, Mechanisms
 from shiftlab.discovery._orient import Direction, Orientation
 from shiftlab.discovery._prepare import Prepared
 from shiftlab.discovery._search import Rules, Skeleton, find_skeleton

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import combinations
+from typing import TypeAlias
 
 import numpy as np
 
@@ -11,7 +12,10 @@ from shiftlab._core.progress import Progress, progress_ticker
 from shiftlab.graphs import Knowledge
 from shiftlab.independence import IndexedTest
 
-__all__ = ["PairEvidence", "Rules", "Skeleton", "find_skeleton"]
+__all__ = ["Pair", "PairEvidence", "Rules", "Skeleton", "find_skeleton"]
+
+#: Two nodes, the smaller first.
+Pair: TypeAlias = tuple[int, int]
 
 
 @dataclass
@@ -59,22 +63,22 @@ class Skeleton:
     """
 
     adjacent: np.ndarray
-    separators: dict[tuple[int, int], tuple[int, ...]]
-    evidence: dict[tuple[int, int], PairEvidence]
-    restored: list[tuple[int, int]] = field(default_factory=list)
+    separators: dict[Pair, tuple[int, ...]]
+    evidence: dict[Pair, PairEvidence]
+    restored: list[Pair] = field(default_factory=list)
 
-    def join(self, pair: tuple[int, int]) -> None:
-        """Give an edge back."""
-        self.adjacent[pair] = self.adjacent[pair[::-1]] = True
-        del self.separators[pair]
-        self.restored.append(pair)
-
-    def separate(self, pair: tuple[int, int], given: tuple[int, ...]) -> None:
+    def separate(self, pair: Pair, given: tuple[int, ...]) -> None:
         """Take an edge away."""
         self.adjacent[pair] = self.adjacent[pair[::-1]] = False
         self.separators[pair] = given
         if pair in self.restored:
             self.restored.remove(pair)
+
+    def restore(self, pair: Pair) -> None:
+        """Give an edge back."""
+        self.adjacent[pair] = self.adjacent[pair[::-1]] = True
+        del self.separators[pair]
+        self.restored.append(pair)
 
 
 @dataclass(frozen=True)
@@ -174,7 +178,7 @@ def find_skeleton(
     return state
 
 
-def _pairs(adjacent: np.ndarray) -> list[tuple[int, int]]:
+def _pairs(adjacent: np.ndarray) -> list[Pair]:
     return [(int(i), int(j)) for i, j in np.argwhere(np.triu(adjacent, 1))]
 
 
@@ -182,7 +186,7 @@ def _test_depth(
     state: Skeleton,
     tests: IndexedTest,
     rules: Rules,
-    pairs: list[tuple[int, int]],
+    pairs: list[Pair],
     size: int,
     alpha: float,
     strength: np.ndarray,
@@ -192,7 +196,8 @@ def _test_depth(
     Returns whether there was anything to test.
     """
     waiting = {pair: _candidate_sets(state.adjacent, rules, pair, size, strength) for pair in pairs}
-    removed, tested = [], False
+    removed: dict[Pair, tuple[int, ...]] = {}
+    tested = False
     while waiting:
         drawn = {pair: next(sets, None) for pair, sets in waiting.items()}
         queries = {pair: given for pair, given in drawn.items() if given is not None}
@@ -204,11 +209,10 @@ def _test_depth(
             if size == 0:
                 strength[pair] = strength[pair[::-1]] = abs(tests.test(*pair).effect)
             if pvalue > alpha:
-                state.separators[pair] = given
-                removed.append(pair)
+                removed[pair] = given
                 del waiting[pair]
-    for i, j in removed:
-        state.adjacent[i, j] = state.adjacent[j, i] = False
+    for pair, given in removed.items():
+        state.separate(pair, given)
     return tested
 
 
@@ -239,7 +243,5 @@ def _control_false_discoveries(state: Skeleton, rules: Rules, alpha: float) -> N
     passed = np.flatnonzero(pvalues[order] <= bound)
     n_kept = int(passed[-1]) + 1 if len(passed) else 0
     for k in order[n_kept:]:
-        i, j = pairs[k]
-        if state.adjacent[i, j]:
-            state.adjacent[i, j] = state.adjacent[j, i] = False
-            state.separators[i, j] = state.evidence[i, j].given
+        if state.adjacent[pairs[k]]:
+            state.separate(pairs[k], state.evidence[pairs[k]].given)

@@ -24,8 +24,8 @@ __all__ = ["explain_shared"]
 class _Pool:
     """Perturbations of one block: coordinates of numbers, labels or bins of the rest, responses.
 
-    The importance, one number more for the row itself, multiplies the kernel weights. The noise, if
-    it is there, is what balanced draws leave random of the responses, for the effect of each column.
+    The importance, one number more for the row itself, multiplies the kernel weights. The noise is
+    what balanced draws leave random of the responses, for the effect of each column.
     """
 
     z: np.ndarray
@@ -132,7 +132,6 @@ class _RowSolver:
         self._design = np.ones((n + 1, p + 2), dtype=dtype)
         self._design[:-1, :n_z] = pool.z
         self._design[:-1, -1] = pool.response
-        self._mismatch = np.zeros(n + 1)
 
     def __call__(
         self, z: np.ndarray, labels: np.ndarray, prediction: float
@@ -140,21 +139,27 @@ class _RowSolver:
         design, pool, p = self._design, self._pool, self._design.shape[1] - 2
         np.equal(pool.labels, labels, out=design[:-1, self._n_z : p], casting="unsafe")
         design[-1, : self._n_z], design[-1, -1] = z, prediction
-        squared = labels.size - design[:, self._n_z : p].sum(axis=1, dtype=np.float64)
-        if self._n_z:
-            squared[:-1] += ((pool.z - z) ** 2).sum(axis=1)
-        weights = pool.importance * np.exp(-squared / (2 * self._settings.kernel_width**2))
-        total = weights.sum()
-        ridge = self._ridge(squared, total) / total
+        # The number of matches is exact in single precision.
+        matches = design[:, self._n_z : p] @ np.ones(labels.size, dtype=design.dtype)
+        distance = np.zeros(len(design)) if self._n_z else None
+        if distance is not None:
+            distance[:-1] = ((pool.z - z) ** 2).sum(axis=1)
+        count = matches.astype(np.intp)
+        weights = self._kernel(count, distance, self._settings.kernel_width)
+        total, ridge = weights.sum(), self._settings.ridge
+        if self._settings.kernel_width != self._settings.default_width:
+            usual = self._kernel(count, distance, self._settings.default_width)
+            ridge *= total / usual.sum()
         weights /= total
-        return self._solve(design, weights, ridge), float(1 / (weights**2).sum())
+        return self._solve(design, weights, ridge / total), float(1 / (weights**2).sum())
 
-    def _ridge(self, squared: np.ndarray, total: float) -> float:
-        settings = self._settings
-        if settings.kernel_width == settings.default_width:
-            return settings.ridge
-        usual = self._pool.importance @ np.exp(-squared / (2 * settings.default_width**2))
-        return float(settings.ridge * total / usual)
+    def _kernel(self, matches: np.ndarray, distance: np.ndarray | None, width: float) -> np.ndarray:
+        n_labels = self._pool.labels.shape[1]
+        by_matches = np.exp((np.arange(n_labels + 1) - n_labels) / (2 * width**2))
+        weights = self._pool.importance * by_matches[matches]
+        if distance is not None:
+            weights *= np.exp(-distance / (2 * width**2))
+        return np.asarray(weights)
 
     def _solve(self, design: np.ndarray, weights: np.ndarray, ridge: float) -> LocalFit:
         p = design.shape[1] - 2

@@ -85,7 +85,9 @@ class LimeExplainer(TableTags, BaseEstimator):
         Blocks of rows that share their random draws. Fewer are faster; inference needs at least 25.
     variance_reduction : {"none", "antithetic", "whitened"}, default "whitened"
         "antithetic" draws each perturbation with its mirror image; "whitened" also gives the draws
-        exactly unit covariance. Categories and quartiles are drawn independently always.
+        exactly unit covariance. Both draw rare categories more often than they occur and weight
+        them down, and draw quartiles from a balanced design (an orthogonal array), which needs a
+        quarter of the samples; squares of primes (1369, 2209, 5041) suit it best.
     ridge : float, default 1.0
         Penalty of the surrogate, at the default kernel; relative to the total weight elsewhere.
     standard_errors : bool, default True

@@ -4,8 +4,9 @@ A perturbation moves the margin m of a row by an amount u that is the same for e
 (with the same categories). The responses are therefore link(m + u), and slopes, fit and error are
 analytic functions of m and sums over u. The sums move to Chebyshev nodes of intervals of fixed
 width once per block; many margins are interpolated in the same way. The work hardly grows with the
-number of rows, and the result of a row does not depend on the others. The nearest singularities of the logistic function lie at distance pi from
-the real line, which makes the interpolation exact to about 1e-9.
+number of rows, and the result of a row does not depend on the others. The nearest singularities of
+the logistic function lie at distance pi from the real line, which makes the interpolation exact to
+about 1e-9.
 """
 
 from collections.abc import Callable

@@ -79,15 +79,22 @@ class Quartiles:
         """Return the bin of each value."""
         return np.searchsorted(self.edges, values)
 
-    def draw(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Draw bins by frequency, and values from the truncated normal of each bin."""
+    def at(self, uniform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return bins by frequency and values of the truncated normal of each bin.
+
+        Both come from one uniform number: where it falls among the bins, and where inside its bin.
+        """
         from scipy.special import ndtr, ndtri
 
-        bins = np.searchsorted(np.cumsum(self.frequencies)[:-1], rng.random(n), side="right")
+        above = np.cumsum(self.frequencies)
+        bins = np.searchsorted(above[:-1], uniform, side="right")
+        start = np.concatenate([[0.0], above[:-1]])
         a, b = (self.low - self.mean) / self.spread, (self.high - self.mean) / self.spread
-        below, above = ndtr(a), ndtr(b)
-        inside = below[bins] + rng.random(n) * (above - below)[bins]
-        values = self.mean[bins] + self.spread[bins] * ndtri(inside)
+        first, last = ndtr(a), ndtr(b)
+        # Inside a bin the normal distribution function is linear in the uniform number.
+        slope = (last - first) / np.where(self.frequencies > 0, self.frequencies, 1.0)
+        inside = ndtri((first - slope * start)[bins] + slope[bins] * uniform)
+        values = self.mean[bins] + self.spread[bins] * inside
         return bins, np.clip(values, self.low[bins], self.high[bins])
 
 

@@ -45,6 +45,7 @@ WORLDS: dict[str, tuple[Callable[..., EvolvingData], dict[str, Any]]] = {
     "people": (make_evolving_people, {"n_domains": 30}),
     "accelerating": (make_rotating_circles, {"rotation": 90.0, "drift": "accelerating"}),
     "oscillating": (make_rotating_circles, {"rotation": 45.0, "drift": "oscillating"}),
+    "switching": (make_rotating_circles, {"rotation": 90.0, "drift": "switching"}),
 }
 DEFAULT_WORLDS = "mild,hard,scale"
 PEERS = ("erm", "blind", "correlation_remover", "reductions")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["CounterfactualEffects", "counterfactual_effects"]
+__all__ = ["CounterfactualEffects", "counterfactual_effects", "read_rows"]
 
 Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
 #: Steps of the unseen correlation between its bounds.
@@ -180,7 +180,7 @@ def counterfactual_effects(
     check_integer(n_resamples, "n_resamples", minimum=2)
     if correlation < 0:
         raise InputError(f"correlation must not be negative, found {correlation!r}.")
-    values, coded, time, attributes = _read(model, X, sensitive_features, environment)
+    values, coded, time, attributes = read_rows(model, X, sensitive_features, environment)
     if coded.group is None:
         raise InputError("effects are between groups; cut the numeric attribute into classes.")
     known = getattr(model, "abduction_", None)
@@ -211,9 +211,10 @@ def counterfactual_effects(
     )
 
 
-def _read(
+def read_rows(
     model: Any, X: Any, sensitive_features: Any, environment: Any
 ) -> tuple[np.ndarray, Coded, np.ndarray, Attributes]:
+    """Return covariates, coded attributes, times and the coding, as the model reads rows."""
     if hasattr(model, "_rows"):
         values, coded, time = model._rows(X, sensitive_features, environment)
         return values, coded, time, model.attributes_

@@ -54,6 +54,10 @@ class PathModel:
         """Keep paths, given as indices or as a mask."""
         return PathModel(self.form[paths], self.rate[paths], self.start[paths], self.step[paths])
 
+    def with_rate(self, rate: np.ndarray) -> "PathModel":
+        """Return the same with other rates."""
+        return PathModel(self.form, rate, self.start, self.step)
+
     def transition(self, dt: float) -> np.ndarray:
         """Return the transition over a stretch of time, one matrix for each path."""
         move = np.tile(np.eye(3), (len(self.form), 1, 1))

@@ -55,6 +55,8 @@ class StatePaths:
         Forms and variances.
     log_likelihood : ndarray of shape (n_paths,)
         Of the one-step-ahead predictions of the observations.
+    rate_error : ndarray of shape (n_paths,)
+        Standard error of the rate of the form, where it is fitted.
     """
 
     times: np.ndarray
@@ -62,6 +64,7 @@ class StatePaths:
     noise: np.ndarray
     model: PathModel
     log_likelihood: np.ndarray
+    rate_error: np.ndarray
 
     @property
     def drifts(self) -> np.ndarray:
@@ -81,9 +84,16 @@ class StatePaths:
         noise = np.full_like(values, np.inf)
         seen = np.searchsorted(union, self.times)
         values[seen], noise[seen] = self.values, self.noise
-        means, covariances, *_ = smooth(filter_paths(union, values, noise, self.model))
         rows = np.searchsorted(union, wanted)[where]
-        return means[rows, :, 0], np.maximum(covariances[rows, :, 0, 0], 0)
+        means, covariances, *_ = smooth(filter_paths(union, values, noise, self.model))
+        variance = np.maximum(covariances[rows, :, 0, 0], 0)
+        if self.rate_error.any():
+            ends = [
+                smooth(filter_paths(union, values, noise, self.model.with_rate(rate)))[0][rows]
+                for rate in (self.model.rate - self.rate_error, self.model.rate + self.rate_error)
+            ]
+            variance = variance + ((ends[1] - ends[0])[..., 0] / 2) ** 2
+        return means[rows, :, 0], variance
 
 
 def _name(model: PathModel) -> str:
@@ -141,9 +151,9 @@ def fit_paths(
         model = _refine(times, values, noise, model)
     for _ in range(n_iter if (model.start[:, 1:].any() or model.step.any() or centred) else 0):
         model = _improve(times, values, noise, model, centred=centred)
-    return StatePaths(
-        times, values, noise, model, filter_paths(times, values, noise, model).log_likelihood
-    )
+    likelihood = filter_paths(times, values, noise, model).log_likelihood
+    error = _rate_errors(times, values, noise, model, likelihood)
+    return StatePaths(times, values, noise, model, likelihood, error)
 
 
 #: Candidate: a model of all paths, and the price of each path.
@@ -250,12 +260,38 @@ def _refine(
 ) -> PathModel:
     """Improve the rates between the points of the grid."""
     nothing = np.zeros(values.shape[1])
-    free = (model.rate > 0) & ((model.form == HARMONIC) | (model.rate != DAMPING))
+    free = _has_rate(model)
     for width in (0.06, 0.02, 0.007) if free.any() else ():
         factors = [np.where(free, 1 + k * width, 1.0) for k in (0, -1, 1)]
-        offered = [PathModel(model.form, model.rate * f, model.start, model.step) for f in factors]
+        offered = [model.with_rate(model.rate * f) for f in factors]
         model = _best(times, values, noise, [(m, nothing) for m in offered])
     return model
+
+
+def _has_rate(model: PathModel) -> np.ndarray:
+    """Tell which paths have a fitted rate."""
+    return (model.rate > 0) & ((model.form == HARMONIC) | (model.rate != DAMPING))
+
+
+def _rate_errors(
+    times: np.ndarray,
+    values: np.ndarray,
+    noise: np.ndarray,
+    model: PathModel,
+    likelihood: np.ndarray,
+) -> np.ndarray:
+    """Return standard errors of fitted rates from the curvature of the likelihood."""
+    free = _has_rate(model)
+    if not free.any():
+        return np.zeros(len(free))
+    width = np.where(free, 0.02 * model.rate, 1.0)
+    ends = [
+        filter_paths(times, values, noise, model.with_rate(rate)).log_likelihood
+        for rate in (model.rate - free * width, model.rate + free * width)
+    ]
+    curvature = (2 * likelihood - ends[0] - ends[1]) / width**2
+    error = 1 / np.sqrt(np.maximum(curvature, 1e-300))
+    return np.where(free, np.minimum(error, 0.5 * model.rate), 0.0)
 
 
 def _improve(

@@ -91,13 +91,15 @@ class LatentTrajectories(Result):
             label = f"{name} ({part['form'].iloc[0]})".replace("$", r"\$")
             ax.plot(part["time"], part["observed"], ".", color=colour, alpha=0.6, ms=5)
             ax.plot(part["time"], part["mean"], color=colour, lw=1.5, label=label)
-            ax.fill_between(part["time"], part["low"], part["high"], color=colour, alpha=0.18, lw=0)
+            ax.fill_between(part["time"], part["low"], part["high"], color=colour, alpha=0.12, lw=0)
         if not frame["source"].all():
             last = frame.loc[frame["source"], "time"].max()
             ax.axvline(last, color="black", lw=0.7, ls=":")
             # A forecast that is lost must not squeeze the paths that are known.
-            seen = frame[frame["name"].isin(wanted)][["observed", "mean"]].to_numpy()
-            low, high = np.nanmin(seen), np.nanmax(seen)
+            drawn = frame[frame["name"].isin(wanted)]
+            seen = drawn.loc[drawn["source"], ["observed", "mean", "low", "high"]].to_numpy()
+            low = min(np.nanmin(seen), drawn["mean"].min())
+            high = max(np.nanmax(seen), drawn["mean"].max())
             room = 0.6 * max(high - low, 1e-9)
             ax.set_ylim(max(ax.get_ylim()[0], low - room), min(ax.get_ylim()[1], high + room))
         ax.set(xlabel="time", ylabel=self.unit)

@@ -18,8 +18,6 @@ from shiftlab.independence._expansion import hermite_features, hermite_slopes
 
 __all__ = ["Directions", "class_posteriors"]
 
-#: Rows at which gradients are taken.
-GRADIENT_ROWS = 300
 #: Directions that are followed, and the share of the squared gradients that each needs.
 MOST_DIRECTIONS, LEAST_SHARE = 2, 0.03
 #: Functions of one direction, and rows that each of them needs.
@@ -43,16 +41,18 @@ class Directions:
         Degrees of the products of eigenfunctions in the first fit.
     width : float
         Width of their kernel.
+    rows : ndarray of int
+        Rows at which gradients are taken.
     """
 
-    def __init__(self, scores: np.ndarray, degrees: np.ndarray, width: float) -> None:
+    def __init__(
+        self, scores: np.ndarray, degrees: np.ndarray, width: float, rows: np.ndarray
+    ) -> None:
         self._scores = scores
-        n, d = scores.shape
+        d = scores.shape[1]
         if d == 1:  # the first fit goes to a high degree already
             return
-        m = min(n, GRADIENT_ROWS)
-        order = np.argsort(scores.sum(axis=1), kind="stable")
-        chosen = scores[order[((np.arange(m) + 0.5) * n / m).astype(int)]]
+        chosen = scores[rows]
         rank = int(degrees.max()) + 1
         values, slopes = (
             [f(chosen[:, a], rank, width=width)[:, degrees[:, a]] for a in range(d)]

@@ -89,7 +89,8 @@ class KernelEngine:
             else:
                 nothing = xp.zeros((0, features.shape[1]), dtype=features.dtype)
                 nothing = to_device(nothing, self._options.device)
-                found = Residuals(features, nothing, (), nothing)
+                none_left = np.empty((0, features.shape[1]))
+                found = Residuals(features, nothing, (), nothing, none_left)
             left = float(xp.sum(found.values**2))
             if left <= DETERMINED * float(xp.sum(features**2)):
                 return None, 0

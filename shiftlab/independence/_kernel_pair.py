@@ -41,7 +41,7 @@ class Pair:
         self.x, self.y = x.values, y.values
         self.n = int(self.x.shape[0])
         self.given, self.sampled, self.degrees = given, sampled, degrees
-        self.spent = to_numpy(_spent(x, y, self.n))
+        self.spent = _spent(x, y, self.n)
         self.squares = to_numpy(array_namespace(self.x).matrix_transpose(self.x**2) @ self.y**2)
 
     def outcome(self, options: "KernelTest", notes: tuple[str, ...], key: Any) -> Outcome:
@@ -160,7 +160,7 @@ class Pair:
         return (1 + larger) / (1 + options.n_resamples)
 
 
-def _spent(x: Residuals, y: Residuals, n: int) -> Array:
+def _spent(x: Residuals, y: Residuals, n: int) -> np.ndarray:
     """Factor by which regressions deflate the estimated mean, for each pair of features.
 
     With residuals A e and B f of independent noises, the mean of (e'A'B f)^2 is tr(A A B B), but
@@ -180,4 +180,13 @@ def _spent(x: Residuals, y: Residuals, n: int) -> Array:
     own = [xp.sum(1 - r.own, axis=0) for r in (x, y)]
     left, right = left - own[0], right - own[1]
     both = both - own[0][:, None] - own[1][None, :]
-    return n * xp.clip(both, min=1.0) / xp.clip(left[:, None] * right[None, :], min=1.0)
+    factor = n * xp.clip(both, min=1.0) / xp.clip(left[:, None] * right[None, :], min=1.0)
+    return to_numpy(factor) / _common_leverage(x.left, y.left)
+
+
+def _common_leverage(x: np.ndarray, y: np.ndarray) -> np.ndarray | float:
+    """How far the rows that x's regression leaves most of are those of y's: 1 if unrelated."""
+    if not (len(x) and len(y)):
+        return 1.0
+    means = np.outer(x.mean(axis=0), y.mean(axis=0))
+    return np.asarray((x.T @ y / len(x)) / np.maximum(means, 1e-6))

@@ -22,9 +22,9 @@ from shiftlab.discovery._orient import Direction, Orientation
 from shiftlab.discovery._prepare import Prepared
 from shiftlab.discovery._search import Rules, Skeleton, find_skeleton
 from shiftlab.discovery._surrogate import Surrogate
+from shiftlab.discovery._tests import Answers
 from shiftlab.graphs import Knowledge
 from shiftlab.graphs._marks import directed, undirected
-from shiftlab.independence import IndexedTest
 
 __all__ = ["Findings", "Settings", "force_of", "run_phases"]
 
@@ -48,7 +48,7 @@ class Settings:
         Variables of earlier rows.
     """
 
-    make_test: Callable[[Table], IndexedTest]
+    make_test: Callable[[Table], Any]
     alpha: float
     max_cond: int
     correction: str
@@ -65,7 +65,7 @@ class Findings:
 
     Attributes
     ----------
-    tests : IndexedTest
+    tests : Answers
     skeleton : Skeleton
     orientation : Orientation
     invariance : ndarray
@@ -76,7 +76,7 @@ class Findings:
     notes : list of str
     """
 
-    tests: IndexedTest
+    tests: Answers
     skeleton: Skeleton
     orientation: Orientation
     invariance: np.ndarray
@@ -112,7 +112,7 @@ def run_phases(prepared: Prepared, settings: Settings, root_name: str) -> Findin
     else:
         knowledge = settings.knowledge
     root = len(names) - 1
-    tests = settings.make_test(Table((*table.columns, root_column), table.n_rows))
+    tests = Answers(settings.make_test(Table((*table.columns, root_column), table.n_rows)))
     rules = Rules.of(names, root, knowledge, settings.past)
     skeleton = find_skeleton(
         tests,

@@ -18,7 +18,7 @@ from shiftlab.discovery._independent_changes import (
 )
 from shiftlab.discovery._markov import orient_and_restore
 from shiftlab.discovery._modules import Group, Mechanisms
-from shiftlab.discovery._orient import Direction, Orientation
+from shiftlab.discovery._orient import Direction, Orientation, orient
 from shiftlab.discovery._prepare import Prepared
 from shiftlab.discovery._search import Rules, Skeleton, find_skeleton
 from shiftlab.discovery._surrogate import Surrogate
@@ -30,6 +30,8 @@ __all__ = ["Findings", "Settings", "force_of", "run_phases"]
 
 #: Components kept of each driving force.
 N_COMPONENTS = 3
+#: From this size of conditioning sets on the graph found is checked, with all causes held fixed.
+LEAST_RESTORED = 2
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,9 @@ def run_phases(prepared: Prepared, settings: Settings, root_name: str) -> Findin
     if settings.orient == "skeleton":
         state = Orientation(np.asarray(skeleton.adjacent, dtype=np.int8), rules)
         return Findings(tests, skeleton, state, state.marks.copy(), root)
-    state = orient_and_restore(skeleton, tests, rules, root=root, alpha=settings.alpha)
+    # Small sets hardly lose an edge, and whoever asks for them wants no larger ones.
+    direct = orient_and_restore if settings.max_cond >= LEAST_RESTORED else orient
+    state = direct(skeleton, tests, rules, root=root, alpha=settings.alpha)
     found = Findings(tests, skeleton, state, state.marks.copy(), root)
     if found.changing:
         mechanisms = Mechanisms([(column,) for column in table], surrogate)

@@ -21,7 +21,7 @@ from shiftlab.discovery._prepare import prepare
 from shiftlab.discovery._result import DiscoveryResult, EdgeReason
 from shiftlab.discovery._surrogate import read_surrogate
 from shiftlab.discovery._tests import read_test
-from shiftlab.exceptions import InputError
+from shiftlab.exceptions import InputError, NumericalWarning
 from shiftlab.graphs import Knowledge
 
 __all__ = ["CDNOD"]
@@ -190,6 +190,8 @@ class CDNOD(BaseEstimator):
             warnings.warn(warning, stacklevel=2)
         root_name = _free_name(surrogate.name, table)
         found = run_phases(prepared, settings, root_name)
+        if found.tests.undefined:
+            warnings.warn(NumericalWarning(found.tests.undefined), stacklevel=2)
         said = [str(warning) for warning in (*notes, *prepared.warnings)]
         self._set_attributes(describe(found, prepared, root_name, self._options(settings), said))
         return self

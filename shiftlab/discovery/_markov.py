@@ -3,27 +3,22 @@
 A weak edge into a variable of many causes is easily lost: one of dozens of tests with a few
 neighbours held fixed need only overlook it. The graph that is left then claims that the pair is
 independent given all causes found, and with these held fixed most noise is gone: the same test
-sees the edge clearly. So the claims that rest on a narrow decision are tested once more, the
-clearest violation is mended by an edge, and directions are found anew until none is left.
+sees the edge clearly. So every such claim is tested once, the clearest violation is mended by an
+edge, and directions are found anew until none is left.
 """
-
-from collections.abc import Iterator
 
 import numpy as np
 
 from shiftlab.discovery._orient import Orientation, orient
 from shiftlab.discovery._search import Pair, Rules, Skeleton
+from shiftlab.discovery._tests import Answers
 from shiftlab.graphs._marks import ARROW, directed, undirected
-from shiftlab.independence import IndexedTest
 
 __all__ = ["orient_and_restore"]
 
-#: A pair whose separation has a p-value of less than this many times alpha was a narrow decision.
-NARROW = 5.0
-
 
 def orient_and_restore(
-    skeleton: Skeleton, tests: IndexedTest, rules: Rules, *, root: int, alpha: float
+    skeleton: Skeleton, tests: Answers, rules: Rules, *, root: int, alpha: float
 ) -> Orientation:
     """Orient a skeleton, and give back the edges without which it contradicts the data.
 
@@ -31,14 +26,14 @@ def orient_and_restore(
     ----------
     skeleton : Skeleton
         Changed in place where edges come back.
-    tests : IndexedTest
+    tests : Answers
         Answers for all nodes.
     rules : Rules
         Knowledge.
     root : int
         The environment.
     alpha : float
-        Level of the search; the claims that are tested again share it.
+        Level of the search; all claims together are tested at it.
 
     Returns
     -------
@@ -47,14 +42,8 @@ def orient_and_restore(
     state = orient(skeleton, tests, rules, root=root, alpha=alpha)
     needless: set[Pair] = set()
     while True:
-        narrow = [
-            pair
-            for pair, given in skeleton.separators.items()
-            if root not in pair
-            and pair not in needless
-            and alpha < tests.pvalue(*pair, given) <= NARROW * alpha
-        ]
-        pair = _clearest_violation(state, tests, narrow, root, alpha)
+        apart = [p for p in skeleton.separators if root not in p and p not in needless]
+        pair = _clearest_violation(state, tests, apart, root, alpha)
         if pair is None:
             return state
         skeleton.restore(pair)
@@ -66,7 +55,7 @@ def orient_and_restore(
 
 
 def _clearest_violation(
-    state: Orientation, tests: IndexedTest, pairs: list[Pair], root: int, alpha: float
+    state: Orientation, tests: Answers, pairs: list[Pair], root: int, alpha: float
 ) -> Pair | None:
     """Return the pair that depends most strongly given all causes found."""
     order, parents = causal_order(state.marks)
@@ -74,21 +63,25 @@ def _clearest_violation(
     found = []
     for pair in pairs:
         cause, effect = sorted(pair, key=place.__getitem__)
-        claims = (parents[effect], parents[effect] | parents[cause] - {effect})
-        if any(tests.pvalue(*pair, tuple(given)) > alpha / len(pairs) for given in claims):
+        given = [parents[effect], parents[effect] | parents[cause], _around(state, cause, effect)]
+        claims = [tuple(sorted(nodes - set(pair))) for nodes in given]
+        if any(tests.pvalue(*pair, claim) > alpha / len(pairs) for claim in claims):
             continue
-        if any(tests.pvalue(*pair, given) > alpha for given in _without_one(parents[effect], root)):
-            continue  # it hinges on the direction of a single edge
-        found.append((-min(tests.test(*pair, tuple(given)).effect for given in claims), pair))
+        # One wrong direction makes wrong claims: an edge must not hinge on any single one.
+        fewer = (tuple(v for v in claims[0] if v != node) for node in claims[0] if node != root)
+        if all(tests.pvalue(*pair, claim) <= alpha for claim in fewer):
+            found.append((-min(tests.effect(*pair, claim) for claim in claims), pair))
     return min(found)[1] if found else None
 
 
-def _without_one(nodes: set[int], root: int) -> Iterator[tuple[int, ...]]:
-    return (tuple(sorted(nodes - {node})) for node in nodes if node != root)
+def _around(state: Orientation, cause: int, effect: int) -> set[int]:
+    """Return all neighbours of two nodes but the effects of the later one."""
+    near = state.marks[[cause, effect]].any(axis=0) & ~directed(state.marks)[effect]
+    return set(np.flatnonzero(near).tolist())
 
 
 def _needless(
-    skeleton: Skeleton, state: Orientation, tests: IndexedTest, alpha: float
+    skeleton: Skeleton, state: Orientation, tests: Answers, alpha: float
 ) -> tuple[Pair, tuple[int, ...]] | None:
     """Return the restored edge that later ones make needless most clearly, and what separates."""
     order, parents = causal_order(state.marks)

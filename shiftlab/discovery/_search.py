@@ -9,8 +9,8 @@ from typing import TypeAlias
 import numpy as np
 
 from shiftlab._core.progress import Progress, progress_ticker
+from shiftlab.discovery._tests import Answers
 from shiftlab.graphs import Knowledge
-from shiftlab.independence import IndexedTest
 
 __all__ = ["Pair", "PairEvidence", "Rules", "Skeleton", "find_skeleton"]
 
@@ -135,7 +135,7 @@ class Rules:
 
 
 def find_skeleton(
-    tests: IndexedTest,
+    tests: Answers,
     rules: Rules,
     *,
     alpha: float,
@@ -149,7 +149,7 @@ def find_skeleton(
 
     Parameters
     ----------
-    tests : IndexedTest
+    tests : Answers
         Answers for all nodes, the root included.
     rules : Rules
         Knowledge, obeyed from the first test on.
@@ -184,7 +184,7 @@ def _pairs(adjacent: np.ndarray) -> list[Pair]:
 
 def _test_depth(
     state: Skeleton,
-    tests: IndexedTest,
+    tests: Answers,
     rules: Rules,
     pairs: list[Pair],
     size: int,
@@ -204,10 +204,10 @@ def _test_depth(
         tested |= bool(queries)
         values = tests.pvalues([(*pair, given) for pair, given in queries.items()])
         waiting = {pair: waiting[pair] for pair in queries}
-        for (pair, given), pvalue in zip(queries.items(), values.tolist(), strict=True):
+        for (pair, given), pvalue in zip(queries.items(), values, strict=True):
             state.evidence[pair].add(pvalue, given)
             if size == 0:
-                strength[pair] = strength[pair[::-1]] = abs(tests.test(*pair).effect)
+                strength[pair] = strength[pair[::-1]] = tests.effect(*pair)
             if pvalue > alpha:
                 removed[pair] = given
                 del waiting[pair]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DisparityComparison", "compare_mitigations", "locality_curve"]
 
+MODES = ("around", "joint")
 COLUMNS = [
     "variant", "scale", "metric", "overall", "gap", "low", "high", "null_mean", "pvalue",
     "mc_noise", "effective_samples",
@@ -244,8 +245,8 @@ def _compare(
 ) -> DisparityComparison:
     import pandas as pd
 
-    if not isinstance(explainer, LimeExplainer) or explainer.mode != "around":
-        raise InputError("explainer must be a LimeExplainer with mode='around'.")
+    if not isinstance(explainer, LimeExplainer) or explainer.mode not in MODES:
+        raise InputError("explainer must be a LimeExplainer with mode='around' or 'joint'.")
     # One seed for all variants: they differ by their options only.
     seed = as_seed_sequence(random_state)
     if explainer.random_state is None:

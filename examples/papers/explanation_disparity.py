@@ -259,7 +259,8 @@ def run_adult(options):
         table = result.summary(["mean_gap", "signed_gap"]).query("statistic == 'mean'")
         print(f"\nAdult (our recipe, no reproduction), {box}: {result!r}")
         columns = [
-            "include_sensitive", "omit", "relabel", "metric", "measure", "value", "mcse", "n_replicates"
+            "include_sensitive", "omit", "relabel", "metric", "measure", "value", "mcse",
+            "n_replicates",
         ]  # fmt: skip
         print(table[columns].round(4).to_string(index=False), flush=True)
 

@@ -134,7 +134,6 @@ def _example(options: argparse.Namespace) -> AuditInputs:
     features = [
         name for name in frame.columns if name not in outside and frame[name].dtype.kind in "fi"
     ]
-    frame = frame.dropna(subset=features)  # a perturbation of what is missing is not defined
     half = len(frame) // 2
     train, test = frame.iloc[:half], frame.iloc[half:].reset_index(drop=True)
     model = HistGradientBoostingClassifier(max_iter=50, random_state=0)
@@ -216,10 +215,10 @@ def _causes_and_cures(
 def _needs_lime(options: argparse.Namespace, name: str) -> None:
     if (
         options.explainer != "lime"
-        or options.mode != "around"
+        or options.mode not in ("around", "joint")
         or not (options.model or options.scorer or options.example)
     ):
-        raise InputError(f"{name} needs a model, --explainer lime and --mode around.")
+        raise InputError(f"{name} needs a model, --explainer lime and --mode around or joint.")
 
 
 def _black_box(inputs: AuditInputs, options: argparse.Namespace) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from shiftlab._core.checks import check_fraction, check_integer
 from shiftlab._core.progress import Progress, track
 from shiftlab.exceptions import InputError
-from shiftlab.explanation._lime import LimeExplainer, fit_table
+from shiftlab.explanation._lime import LimeExplainer, fit_surrogates
 from shiftlab.explanation._models import as_model_function
 
 __all__ = ["PLAYERS", "ExplainerWorlds", "explain_worlds"]
@@ -73,9 +73,8 @@ def explain_worlds(
     for sampling, width in track(steps, len(steps), "explainers", progress):
         options["n_samples"] = explainer.n_samples * (1 if sampling else more)
         options["scale"] = explainer.scale * (1 if width else narrow)
-        found = fit_table(
-            explainer.with_options(**options), function, X, sensitive_features, with_quadratic=True
-        )
+        changed = explainer.with_options(**options)
+        found = fit_surrogates(changed, function, X, sensitive_features, with_quadratic=True)
         if not surrogates.size:
             surrogates = np.empty((8, len(found.prediction)))
         world = sampling + 2 * width
@@ -84,8 +83,8 @@ def explain_worlds(
 
 
 def _check_explainer(explainer: Any) -> None:
-    if not isinstance(explainer, LimeExplainer) or explainer.mode != "around":
-        raise InputError("explainer must be a LimeExplainer with mode='around'.")
+    if not isinstance(explainer, LimeExplainer) or explainer.mode not in ("around", "joint"):
+        raise InputError("explainer must be a LimeExplainer with mode='around' or 'joint'.")
     p = len(explainer.names_in_) - len(explainer.frozen or ()) - len(explainer.derived or ())
     n_terms = p + p * (p + 1) // 2
     if explainer.n_samples < 2 * n_terms:

@@ -89,6 +89,8 @@ class KernelShapExplainer(TableTags, BaseEstimator):
     True
     """
 
+    _allow_missing = True
+
     def __init__(
         self,
         *,
@@ -128,7 +130,7 @@ class KernelShapExplainer(TableTags, BaseEstimator):
         """
         check_integer(self.n_background, "n_background")
         check_integer(self.n_blocks, "n_blocks")
-        matrix, encoding = learn_encoding(X)
+        matrix, encoding = learn_encoding(X, allow_missing=True)
         d = matrix.shape[1]
         self._budget = _budget(self.n_coalitions, d)
         seed = as_seed_sequence(self.random_state).spawn(2)[0]

@@ -98,9 +98,15 @@ def make_draws(settings: LimeSettings, reference: Reference, seed: np.random.See
     n = settings.n_samples
     z = np.zeros((n + 1, len(numbers)))
     z[1:] = draw_numbers(n, len(numbers), settings.variance_reduction, rng)
+    if reference.mixing is not None:
+        z = z @ reference.mixing.T
     if reference.constant[numbers].any():
         z[:, reference.constant[numbers]] = 0.0  # what never varies is left alone
     labels, importance = np.full((n + 1, len(categories)), np.nan), np.ones(n + 1)
+    if reference.together is not None and categories:
+        ranks = draw_ranks(n, settings.variance_reduction, rng)
+        labels[1:] = reference.together[(ranks * len(reference.together)).astype(np.intp)]
+        return Draws(numbers, categories, z, labels, importance)
     for k, j in enumerate(categories):
         wanted = reference.frequencies[j]
         used = wanted
@@ -119,12 +125,14 @@ def _more_of_the_rare(frequencies: np.ndarray, evenly: float) -> np.ndarray:
     return np.asarray((1 - evenly) * frequencies + evenly * occurs / occurs.sum())
 
 
-def by_pattern(rows: np.ndarray, columns: list[int]) -> Iterator[np.ndarray]:
-    """Yield the positions of the rows that agree in the given columns."""
-    if not columns:
+def by_pattern(rows: np.ndarray, draws: Draws) -> Iterator[np.ndarray]:
+    """Yield the positions of the rows that agree in their categories and in what is missing."""
+    missing = np.isnan(rows[:, draws.numbers])
+    if not draws.categories and not missing.any():
         yield np.arange(len(rows))
         return
-    _, code = np.unique(rows[:, columns], axis=0, return_inverse=True)
+    pattern = np.column_stack([rows[:, draws.categories], missing])
+    _, code = np.unique(pattern, axis=0, return_inverse=True)
     code = code.ravel()  # NumPy 2.0 gives the codes a second axis
     order = np.argsort(code, kind="stable")
     yield from np.split(order, np.flatnonzero(np.diff(code[order])) + 1)
@@ -133,7 +141,10 @@ def by_pattern(rows: np.ndarray, columns: list[int]) -> Iterator[np.ndarray]:
 def regression_of(
     draws: Draws, settings: LimeSettings, reference: Reference, row: np.ndarray
 ) -> LocalRegression:
-    """Return the regression for all rows with the categories of `row`."""
+    """Return the regression for all rows with the categories and missing numbers of `row`."""
+    missing = np.isnan(row[draws.numbers])
+    if missing.any():  # never perturbed in these rows
+        draws = replace(draws, z=np.where(missing, 0.0, draws.z))
     same = draws.labels == row[draws.categories]
     same[0] = True
     design = np.column_stack([draws.z, same]) if draws.categories else draws.z
@@ -188,7 +199,7 @@ def explain_around(
     step[:, draws.numbers] = draws.z[1:] * (settings.scale * reference.scale[draws.numbers])
     parts: list[tuple[np.ndarray, LocalFit]] = []
     effective = np.inf
-    for members in by_pattern(rows, draws.categories):
+    for members in by_pattern(rows, draws):
         regression = regression_of(draws, settings, reference, rows[members[0]])
         effective = min(effective, regression.effective_samples)
         size = max(1, MAX_QUERIES // settings.n_samples)

@@ -51,7 +51,7 @@ def explain_linear(
     mirrored = settings.n_pairs > 0 and not draws.categories
     parts: list[tuple[np.ndarray, LocalFit]] = []
     effective = np.inf
-    for members in by_pattern(rows, draws.categories):
+    for members in by_pattern(rows, draws):
         regression = regression_of(draws, settings, reference, rows[members[0]])
         effective = min(effective, regression.effective_samples)
         moves = _moves(form, draws, settings, reference, rows[members[0]])

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from shiftlab.exceptions import InputError
 from shiftlab.explanation._explainer_encoding import Encoding
 from shiftlab.explanation._lime_around import make_draws, predict_rows
 from shiftlab.explanation._lime_reference import Reference
@@ -59,6 +60,11 @@ def explain_shared(
     numbers = [j for j in settings.free if j not in reference.levels]
     make = _draw_quartiles if by_bin else _draw_around_mean
     pool = make(predict, encoding, settings, reference, seed)
+    if not by_bin and np.isnan(rows[:, numbers]).any():
+        raise InputError(
+            "X has missing values, which mode='mean' does not take. Use mode='around' or "
+            "'quartile', or impute before."
+        )
     own_z = (rows[:, numbers] - reference.mean[numbers]) / reference.scale[numbers]
     own_labels = rows[:, categories]
     if by_bin:

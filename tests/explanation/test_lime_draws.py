@@ -47,7 +47,9 @@ class TestRareCategories:
         from shiftlab.explanation._lime_around import make_draws
 
         explainer = LimeExplainer(categorical=[1], n_samples=1000).fit(RARE)
-        draws = make_draws(explainer._settings, explainer.reference_, np.random.SeedSequence(0))
+        draws = make_draws(
+            explainer._table.settings, explainer.reference_, np.random.SeedSequence(0)
+        )
         rare = draws.labels[1:, 0] == 1
         assert rare.sum() == pytest.approx(1000 * (0.8 * 0.01 + 0.1), abs=1)
         weights = draws.importance[1:]

@@ -46,6 +46,8 @@ class CounterfactualEffects(Result):
     correlation : float
         Largest unseen shift of a term between groups that was allowed for, in its standard
         deviations.
+    domains : tuple of dict
+        For each domain its time and the estimated unfairness there.
     """
 
     unfairness: float
@@ -58,6 +60,7 @@ class CounterfactualEffects(Result):
     spurious: tuple[float, ...]
     counts: tuple[int, ...]
     correlation: float
+    domains: tuple[dict[str, float], ...] = ()
 
     def to_frame(self) -> "pd.DataFrame":
         """Return one row for each pair of groups."""
@@ -193,12 +196,14 @@ def counterfactual_effects(
 
     half = float(norm.ppf(0.5 + confidence_level / 2)) * spread
     shifts = np.linspace(-correlation, correlation, N_STEPS) if correlation else np.zeros(0)
-    reached = [_parts(score, base, values, coded, time, s)[0] for s in shifts] + [parts[0]]
+    central = float(parts[0].mean())
+    reached = [float(_parts(score, base, values, coded, time, s)[0].mean()) for s in shifts]
+    reached.append(central)
     groups = attributes.groups
     pairs = tuple((groups[a], groups[b]) for a, b in parts[1])
     total, direct, indirect, spurious = zip(*parts[2], strict=True)
     return CounterfactualEffects(
-        unfairness=parts[0],
+        unfairness=central,
         low=max(min(reached) - half, 0.0),
         high=max(reached) + half,
         pairs=pairs,
@@ -208,6 +213,10 @@ def counterfactual_effects(
         spurious=spurious,
         counts=tuple(int((coded.group == a).sum()) for a, _ in parts[1]),
         correlation=float(correlation),
+        domains=tuple(
+            {"domain": float(t), "unfairness": float(parts[0][time == t].mean())}
+            for t in np.unique(time)
+        ),
     )
 
 
@@ -258,8 +267,8 @@ def _parts(
     coded: Coded,
     time: np.ndarray,
     shift: float,
-) -> tuple[float, list[tuple[int, int]], list[tuple[float, float, float, float]]]:
-    """Return the mean absolute movement, the pairs and the four effects of each."""
+) -> tuple[np.ndarray, list[tuple[int, int]], list[tuple[float, float, float, float]]]:
+    """Return the absolute movement of each row, the pairs and the four effects of each."""
     group = coded.group
     assert group is not None  # noqa: S101  (checked by the caller)
     n_groups = coded.design.shape[1] + 1
@@ -267,7 +276,7 @@ def _parts(
     U = base.terms(values, coded, time)
     if shift:
         U = U + shift * _steepest(U, own) * U.std(axis=0)
-    moved, weight = 0.0, 0
+    moved = np.zeros(len(values))
     pairs, effects = [], []
     for other in range(n_groups):
         told = np.full_like(group, other)
@@ -278,15 +287,14 @@ def _parts(
             rows = group == start
             if start == other or not rows.any():
                 continue
-            moved += float(np.abs(full[rows] - own[rows]).sum())
-            weight += int(rows.sum())
+            moved[rows] += np.abs(full - own)[rows] / (n_groups - 1)
             total = float((full - own)[rows].mean())
             observed = float(own[group == other].mean() - own[rows].mean())
             direct = float((only_told - own)[rows].mean())
             indirect = float((only_moved - own)[rows].mean())
             pairs.append((start, other))
             effects.append((total, direct, indirect, observed - total))
-    return moved / max(weight, 1), pairs, effects
+    return moved, pairs, effects
 
 
 def _steepest(U: np.ndarray, score: np.ndarray) -> np.ndarray:
@@ -320,5 +328,5 @@ def _bootstrap(
         drawn = order[(starts + 0)[part] + (rng.random(len(part)) * counts[part]).astype(int)]
         resampled = replace(coded, design=coded.design[drawn], group=coded.group[drawn])
         fresh = reread(base, values[drawn], resampled, time[drawn])
-        found.append(_parts(score, fresh, values, coded, time, 0.0)[0])
+        found.append(float(_parts(score, fresh, values, coded, time, 0.0)[0].mean()))
     return np.array(found)

@@ -1,7 +1,6 @@
 """Type-I error of the conditional-independence tests at the nominal level 0.05.
 
-The slow part prints the whole table:
-    pytest -n 0 -s -m slow tests/calibration/test_independence_level.py
+``benchmarks/independence_level.py`` prints the whole table for any number of nulls.
 """
 
 import sys
@@ -106,13 +105,18 @@ def unconditional(test, n, runs):
     return found / runs
 
 
+def pvalues(test, world, n, d, runs, seed=0):
+    """p-values of draws under independence."""
+    draws = (
+        WORLDS[world](np.random.default_rng(child), n, d)
+        for child in np.random.SeedSequence([seed, n, d]).spawn(runs)
+    )
+    return np.array([test.test(x, y, z).pvalue for x, y, z in draws])
+
+
 def rejections(test, world, n, d, runs, seed=0):
     """Share of p-values at or below the level under independence."""
-    found = 0
-    for child in np.random.SeedSequence([seed, n, d]).spawn(runs):
-        x, y, z = WORLDS[world](np.random.default_rng(child), n, d)
-        found += test.test(x, y, z).pvalue <= ALPHA
-    return found / runs
+    return float(np.mean(pvalues(test, world, n, d, runs, seed) <= ALPHA))
 
 
 CASES = [(name, world) for name, (_, worlds) in TESTS.items() for world in worlds]
@@ -158,11 +162,3 @@ def test_level(request, name, world, n):
         sys.stdout.write(f"{name:<10}{world:<14}{n:>7}{d:>3}{share:>8.4f}\n")
         margin = 2 * np.sqrt(0.05 * 0.95 / runs)
         assert LOWEST - margin <= share <= HIGHEST + margin
-
-
-if __name__ == "__main__":
-    name, sizes, runs = sys.argv[1], [int(v) for v in sys.argv[2].split(",")], int(sys.argv[3])
-    for world in sys.argv[4].split(",") if len(sys.argv) > 4 else TESTS[name][1]:
-        for n in sizes:
-            shares = [rejections(TESTS[name][0], world, n, d, runs) for d in (1, 2, 3, 4)]
-            print(f"{name:<10}{world:<14}{n:>7}", *(f"{s:8.4f}" for s in shares), flush=True)  # noqa: T201

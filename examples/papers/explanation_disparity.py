@@ -3,12 +3,13 @@
 The paper audits LIME (1000 draws around the row) on a logistic regression and a ReLU network, with
 and without the sensitive attribute M as a model input. This script draws data, weights and
 explainer seeds anew in every replicate and prints the mean fidelity gap between the groups M = 0
-and M = 1, its Monte-Carlo standard error, and the figure of an earlier independent replication
-where there is one. "error" is the mean absolute error on the probability scale of group 0 minus
-that of group 1.
+and M = 1, its Monte-Carlo standard error and 95 % interval (t over replicates), and the figure of
+an earlier independent replication where there is one. "error" is the mean absolute error on the
+probability scale of group 0 minus that of group 1.
 
     python examples/papers/explanation_disparity.py --directory runs            # about 3 hours
     python examples/papers/explanation_disparity.py --directory runs --only headline
+    python examples/papers/explanation_disparity.py --directory runs --only grids --earlier
     python examples/papers/explanation_disparity.py --quick                     # about a minute
 
 What we do otherwise than the authors' code, and why
@@ -42,6 +43,7 @@ import argparse
 import math
 from pathlib import Path
 
+from scipy import stats
 from sklearn.linear_model import LogisticRegression
 
 from shiftlab.explanation import (
@@ -145,19 +147,20 @@ def study_of(title, box, scenarios, options):
 def show(title, box, result, level):
     """Print the means beside the earlier ones."""
     table = result.summary(["mean_gap", "signed_gap"]).query("statistic == 'mean'")
-    cells = table.set_index([level, "include_sensitive", "metric", "measure"])[["value", "mcse"]]
+    cells = table.set_index([level, "include_sensitive", "metric", "measure"])
+    cells = cells[["value", "mcse", "n_replicates"]]
     print(f"\nObjective {title}, {box}, {result!r}")
-    print(f"{level:>10} {'input':>6} | {'accuracy gap':>16} {'earlier':>16} | "
-          f"{'error, 0 - 1':>16} {'earlier':>8} | {'AUROC gap':>9}")  # fmt: skip
+    print(f"{level:>10} {'input':>6} {'n':>3} | {'accuracy gap':>16} {'95 % interval':>18} "
+          f"{'earlier':>16} | {'error, 0 - 1':>17} {'earlier':>8} | {'AUROC gap':>16}")  # fmt: skip
     scenarios = table[[level, "include_sensitive"]].drop_duplicates().itertuples(index=False)
     for value, sensitive in scenarios:
         earlier = EARLIER.get((title[0], box, sensitive), {}).get(value, (None, None, None))
-        accuracy = cells.loc[(value, sensitive, "accuracy", "mean_gap")]
-        error = cells.loc[(value, sensitive, "mae", "signed_gap")]
-        auroc = cells.loc[(value, sensitive, "auroc", "mean_gap")]["value"]
-        print(f"{value:>10g} {'M' if sensitive else 'no M':>6} | {pair(*accuracy):>16} "
-              f"{pair(*earlier[:2]):>16} | {pair(*error):>16} {pair(earlier[2]):>8} | "
-              f"{pair(auroc):>9}")  # fmt: skip
+        *accuracy, n = cells.loc[(value, sensitive, "accuracy", "mean_gap")]
+        *error, _ = cells.loc[(value, sensitive, "mae", "signed_gap")]
+        *auroc, _ = cells.loc[(value, sensitive, "auroc", "mean_gap")]
+        print(f"{value:>10g} {'M' if sensitive else 'no M':>6} {n:>3.0f} | {pair(*accuracy):>16} "
+              f"{interval(*accuracy, n):>18} {pair(*earlier[:2]):>16} | {pair(*error):>17} "
+              f"{pair(earlier[2]):>8} | {pair(*auroc):>16}", flush=True)  # fmt: skip
 
 
 def pair(value, error=None):
@@ -165,6 +168,14 @@ def pair(value, error=None):
     if value is None or math.isnan(value):
         return "."
     return f"{value:.4f}" + ("" if error is None else f" ({error:.4f})")
+
+
+def interval(value, error, n):
+    """Write the interval of a mean over n replicates."""
+    if math.isnan(error):
+        return "."
+    half = stats.t.ppf(0.975, n - 1) * error
+    return f"{value - half:.4f} to {value + half:.4f}"
 
 
 def run_headline(options):
@@ -184,6 +195,8 @@ def run_all(options):
     for title, (_, level, values) in OBJECTIVES.items():
         for box in ("logistic", "network"):
             if options.box in (None, box):
+                known = EARLIER.get((title[0], box, True), {})
+                values = [v for v in values if v in known] if options.earlier else values
                 grid = {level: values, "include_sensitive": [True, False]}
                 run(title, box, grid, options)
 
@@ -245,8 +258,11 @@ def run_adult(options):
         result = study.run(n_jobs=options.jobs, progress=not options.quiet)
         table = result.summary(["mean_gap", "signed_gap"]).query("statistic == 'mean'")
         print(f"\nAdult (our recipe, no reproduction), {box}: {result!r}")
-        columns = ["include_sensitive", "omit", "relabel", "metric", "measure", "value", "mcse"]
-        print(table[columns].round(4).to_string(index=False))
+        columns = [
+            "include_sensitive", "omit", "relabel", "metric", "measure", "value", "mcse",
+            "n_replicates",
+        ]  # fmt: skip
+        print(table[columns].round(4).to_string(index=False), flush=True)
 
 
 def main():
@@ -256,6 +272,9 @@ def main():
         "--only", choices=("headline", "grids", "locality", "adult"), help="a part of it"
     )
     parser.add_argument("--box", choices=("logistic", "network"), help="one black box (grids)")
+    parser.add_argument(
+        "--earlier", action="store_true", help="grids: levels of the earlier replication only"
+    )
     parser.add_argument("--clean", action="store_true", help="one mechanism at a time")
     parser.add_argument(
         "--draws",

@@ -125,12 +125,12 @@ default "auto"
         -------
         ndarray of shape (n_rows, n_classes)
         """
-        from scipy.special import expit
+        from scipy.special import expit, softmax
 
         check_is_fitted(self, "variables_")
         scores = self._linear_scores(X, environment)
         if scores.ndim == 2:
-            return scores
+            return scores if self._generic is not None else np.asarray(softmax(scores, axis=1))
         p = expit(scores)
         return np.column_stack([1 - p, p])
 
@@ -176,14 +176,6 @@ default "auto"
         self.classes_, codes = check_classes(y, n_rows, type(self).__name__)
         return codes
 
-    def _uses_clones(self) -> bool:
-        return self.estimator is not None or len(self.classes_) > 2
-
-    def _template(self) -> Any:
-        from sklearn.linear_model import LogisticRegression
-
-        return LogisticRegression() if self.estimator is None else self.estimator
-
     def _most_sets(self) -> int:
         return MOST_LOGISTIC
 
@@ -192,8 +184,10 @@ default "auto"
         w = np.ones(len(y)) if weights is None else weights
         total = np.maximum(np.bincount(labels.codes, weights=w), 1e-300)
         Z = np.column_stack([np.ones(len(X)), X])
+        c = len(self.classes_)
+        outcomes = (y[:, None] == (np.arange(c) if c > 2 else [1])).astype(float)
         return LogisticProblem(
-            Z, y.astype(float), labels.codes.astype(np.intp), w / total[labels.codes], shares
+            Z, outcomes, labels.codes.astype(np.intp), w / total[labels.codes], shares
         )
 
     def _keep_residuals(self, X: np.ndarray, y: np.ndarray, labels: Labels) -> None:

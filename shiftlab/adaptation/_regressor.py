@@ -12,6 +12,8 @@ from shiftlab.adaptation._encode import Encoder
 from shiftlab.adaptation._fit import Design, summary_table
 from shiftlab.adaptation._gram import EnvironmentGrams, Moments
 from shiftlab.adaptation._intervals import EnvironmentQuantiles, collect
+from shiftlab.adaptation._known import Known
+from shiftlab.adaptation._order import environment_rank
 from shiftlab.adaptation._outcomes import check_numbers
 from shiftlab.adaptation._problem import Problem, SquaredProblem
 from shiftlab.exceptions import InputError
@@ -163,23 +165,24 @@ class EnvironmentAdaptiveRegressor(RegressorMixin, AdaptiveBase):
         if names != tuple(f"x{j}" for j in range(len(names))):
             self.feature_names_in_ = np.array(names, dtype=object)
         encoder = Encoder(names, (None,) * len(names))
+        if self.selector == "deepsets":
+            raise InputError("selector='deepsets' reads rows; use fit.")
         moments, offset, scale = grams.moments_.standardised()
-        moments = Moments(
-            moments.weight, moments.gram,
-            moments.cross + grams.outcome_centre_ * moments.gram[:, 0],
-            moments.square + 2 * grams.outcome_centre_ * moments.cross[:, 0]
-            + grams.outcome_centre_**2,
-        )  # fmt: skip
+        rank = environment_rank(np.column_stack([moments.cross[:, 0], moments.gram[:, 0, 1:]]))
+        order = np.argsort(rank)
+        moments = moments.take(order).with_outcome(-grams.outcome_centre_)
         spec = self._spec(encoder)
         if spec.needs_rows:
             raise InputError("summary: quantiles, missing cells and functions need rows; use fit.")
-        codes = np.repeat(np.arange(len(grams.n_rows_)), grams.n_rows_).astype(np.int32)
-        labels = Labels("environment", codes, grams.environments_)
+        codes = np.repeat(np.arange(len(order)), grams.n_rows_[order]).astype(np.int32)
+        labels = Labels("environment", codes, tuple(grams.environments_[e] for e in order))
         summaries, summary_names = summary_table(spec, moments, labels, None)
         design = Design(
-            encoder, grams.centre_ + offset, scale, labels, moments, spec, summaries, summary_names
-        )
-        self._finish(SquaredProblem(moments, self._shares(moments)), design)
+            encoder, grams.centre_ + offset, scale, labels, moments, spec, summaries,
+            summary_names, rank,
+        )  # fmt: skip
+        known = Known(SquaredProblem(moments, self._shares(moments)), summaries)
+        self._finish(known, design, None)
         self._residuals = None
         return self
 

@@ -87,12 +87,14 @@ def _add_columns(group: Any) -> None:
 def _add_explainer(group: Any) -> None:
     group.add_argument("--explainer", choices=("lime", "kernel-shap"), default="lime",
                        help="default: lime")  # fmt: skip
-    group.add_argument("--mode", choices=("around", "mean", "quartile"), default="around",
+    group.add_argument("--mode", choices=("around", "joint", "mean", "quartile"), default="around",
                        help="where LIME perturbs (default: around the row)")  # fmt: skip
     group.add_argument("--samples", type=int, default=1000, help="perturbations of LIME (1000)")
     group.add_argument("--scale", type=float, default=1.0, help="size of LIME's neighbourhood (1)")
     group.add_argument("--blocks", type=int, default=25, help="blocks of shared draws (25)")
     group.add_argument("--mitigations", action="store_true", help="try variants of LIME as well")
+    group.add_argument("--decompose", action="store_true",
+                       help="split the gaps into noise, width and family of LIME")  # fmt: skip
     group.add_argument("--split", action="store_true",
                        help="split the gaps into composition and the rest")  # fmt: skip
 

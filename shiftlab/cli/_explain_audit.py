@@ -134,7 +134,6 @@ def _example(options: argparse.Namespace) -> AuditInputs:
     features = [
         name for name in frame.columns if name not in outside and frame[name].dtype.kind in "fi"
     ]
-    frame = frame.dropna(subset=features)  # a perturbation of what is missing is not defined
     half = len(frame) // 2
     train, test = frame.iloc[:half], frame.iloc[half:].reset_index(drop=True)
     model = HistGradientBoostingClassifier(max_iter=50, random_state=0)
@@ -149,7 +148,7 @@ def audit(
     inputs: AuditInputs, options: argparse.Namespace
 ) -> "tuple[ExplanationReport, pd.DataFrame]":
     """Explain, compare and write up; return the report and one line per row."""
-    from shiftlab.explanation import compare_mitigations, explanation_disparity, split_gap
+    from shiftlab.explanation import explanation_disparity
     from shiftlab.reporting import Source, explanation_report
 
     groups = inputs.frame[inputs.sensitive]
@@ -167,24 +166,10 @@ def audit(
         equivalence_margin=options.margin,
         **common,
     )
-    comparison = split = None
-    X = inputs.frame[inputs.features]
-    if options.mitigations:
-        _needs_lime(options, "--mitigations")
-        own = [name for name in inputs.sensitive if name in inputs.features]
-        column = own[0] if len(own) == 1 else None
-        comparison = compare_mitigations(
-            explainer, _black_box(inputs, options), X, groups, column=column, **common
-        )
-    if options.split:
-        if inputs.model is None:
-            raise InputError("--split needs the model: --model or --scorer.")
-        split = split_gap(explanation, groups, X, random_state=options.seed)
     report = explanation_report(
         disparity,
         explanation=explanation if inputs.model is not None else None,
-        comparison=comparison,
-        split=split,
+        **_causes_and_cures(inputs, options, explanation, explainer, metrics),
         model=inputs.model_name,
         options={"seed": options.seed, "metrics": metrics, "explainer": repr(explainer)},
         source=Source(command=options.command, **inputs.source),
@@ -192,13 +177,48 @@ def audit(
     return report, _per_row(inputs, explanation, prediction)
 
 
+def _causes_and_cures(
+    inputs: AuditInputs,
+    options: argparse.Namespace,
+    explanation: Any,
+    explainer: Any,
+    metrics: list[str] | None,
+) -> dict[str, Any]:
+    """Return the optional results of the report."""
+    from shiftlab.explanation import compare_mitigations, decompose_gap, split_gap
+
+    if (options.split or options.decompose) and inputs.model is None:
+        name = "--split" if options.split else "--decompose"
+        raise InputError(f"{name} needs the model: --model or --scorer.")
+    found: dict[str, Any] = {}
+    X, groups = inputs.frame[inputs.features], inputs.frame[inputs.sensitive]
+    seed = {"random_state": options.seed}
+    if options.mitigations:
+        _needs_lime(options, "--mitigations")
+        own = [name for name in inputs.sensitive if name in inputs.features]
+        column = own[0] if len(own) == 1 else None
+        model = _black_box(inputs, options)
+        found["comparison"] = compare_mitigations(
+            explainer, model, X, groups, column=column, metrics=metrics, **seed
+        )
+    if options.split:
+        found["split"] = split_gap(explanation, groups, X, **seed)
+    if options.decompose:
+        _needs_lime(options, "--decompose")
+        found["decomposition"] = decompose_gap(
+            explainer, _black_box(inputs, options), X, groups, threshold=options.threshold,
+            confidence_level=options.confidence, progress=not options.quiet, **seed,
+        )  # fmt: skip
+    return found
+
+
 def _needs_lime(options: argparse.Namespace, name: str) -> None:
     if (
         options.explainer != "lime"
-        or options.mode != "around"
+        or options.mode not in ("around", "joint")
         or not (options.model or options.scorer or options.example)
     ):
-        raise InputError(f"{name} needs a model, --explainer lime and --mode around.")
+        raise InputError(f"{name} needs a model, --explainer lime and --mode around or joint.")
 
 
 def _black_box(inputs: AuditInputs, options: argparse.Namespace) -> Any:

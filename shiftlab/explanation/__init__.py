@@ -1,6 +1,7 @@
 """Explanations of black boxes, and whether they are equally faithful to every group of people."""
 
 from shiftlab.explanation._attribution import DisparityAttribution, attribute_disparity
+from shiftlab.explanation._decomposition import GapDecomposition, decompose_gap
 from shiftlab.explanation._disparity import ExplanationDisparity, explanation_disparity
 from shiftlab.explanation._explanation import Explanation
 from shiftlab.explanation._fidelity import GroupFidelity, fidelity_gap, group_fidelity
@@ -39,6 +40,7 @@ __all__ = [
     "Explanation",
     "ExplanationDisparity",
     "ExplanationDisparityStudy",
+    "GapDecomposition",
     "GapSplit",
     "GlobalSurrogate",
     "GroupFidelity",
@@ -60,6 +62,7 @@ __all__ = [
     "adult_world",
     "attribute_disparity",
     "compare_mitigations",
+    "decompose_gap",
     "explanation_disparity",
     "explanation_scores",
     "fidelity_gap",

@@ -17,7 +17,7 @@ from shiftlab.explanation._study_result import DisparityStudyResult
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["DisparityAttribution", "attribute_disparity"]
+__all__ = ["DisparityAttribution", "attribute_disparity", "path_values", "shapley_values"]
 
 LEVEL = 0.95
 MOST_MECHANISMS = 10
@@ -173,7 +173,7 @@ def attribute_disparity(
     for key, group in _groups(rows, labels):
         named = dict(zip(labels, key, strict=True))
         worth, n_missing = _worth(group, players, measure)
-        values = _path(worth) if path else _shapley(worth)
+        values = path_values(worth) if path else shapley_values(worth)
         total = worth[:, -1] - worth[:, 0]
         for name, column in [*zip(players, values.T, strict=True), ("total", total)]:
             parts.append({**named, "mechanism": name, **_describe(column), "n_missing": n_missing})
@@ -247,7 +247,11 @@ def _worth(
     return worth[complete], int((~complete).sum())
 
 
-def _shapley(worth: np.ndarray) -> np.ndarray:
+def shapley_values(worth: np.ndarray) -> np.ndarray:
+    """Return the share of each player, shape (n, k), in games with values (n, 2**k).
+
+    Bit j of the position of a value says whether player j takes part.
+    """
     n = int(math.log2(worth.shape[1]))
     worlds = np.arange(worth.shape[1])
     values = np.zeros((len(worth), n))
@@ -259,7 +263,8 @@ def _shapley(worth: np.ndarray) -> np.ndarray:
     return values
 
 
-def _path(worth: np.ndarray) -> np.ndarray:
+def path_values(worth: np.ndarray) -> np.ndarray:
+    """Return what each player adds when they join one after the other, shape (n, k)."""
     n = int(math.log2(worth.shape[1]))
     steps = [(1 << j) - 1 for j in range(n + 1)]
     return np.diff(worth[:, steps], axis=1)

@@ -64,7 +64,10 @@ def plot_parts(table: "pd.DataFrame", metric: str, ax: "Axes | None") -> "Axes":
     ax.axvline(0, color="#444444", linewidth=0.8)
     ax.hlines(heights, lines["low"], lines["high"], color=DOWN, linewidth=2)
     ax.plot(lines["value"], heights, "o", color=DOWN)
-    labels = [f"{plot_text(row.group)}: {row.part}" for row in lines.itertuples()]
+    labels = [
+        f"{plot_text(row.group, 24)} - {plot_text(row.reference, 24)}: {row.part}"
+        for row in lines.itertuples()
+    ]
     ax.set_yticks(heights, labels)
     ax.set_ylim(-0.6, len(lines) - 0.4)
     info = METRICS.get(metric) or SCORES.get(metric)

@@ -130,20 +130,13 @@ def _pair_lines(parts: DisparityTables, metric: str) -> list[dict[str, Any]]:
 
 
 def _statistics(parts: DisparityTables, metric: str) -> np.ndarray:
-    """Return differences over their standard errors, shape (R, n_pairs).
-
-    Permuted labels have nothing to do with the draws of a block, so rows are what makes permuted
-    differences vary; the observed difference, in the first line, may also vary with the blocks.
-    """
+    """Return differences over their standard errors, shape (R, n_pairs)."""
     values, errors = parts.permuted.values[metric], parts.permuted.errors.get(metric)
     columns = []
     for a, b in parts.pairs:
         difference = values[:, a] - values[:, b]
-        if errors is not None:
-            se = np.hypot(errors[:, a], errors[:, b])
-        else:
-            se = np.full(len(difference), parts.spread[metric].pairs_by_rows[a, b])
-        se[0] = parts.spread[metric].pairs[a, b]
+        known = parts.spread[metric].pairs[a, b]
+        se = np.full(len(difference), known) if errors is None else errors[:, a, b]
         # Without any spread a difference is either nothing or beyond doubt.
         tiny = 1e-12 * (1 + np.abs(values[:, -1]))
         columns.append(np.where(np.abs(difference) <= tiny, 0.0, difference / np.maximum(se, tiny)))

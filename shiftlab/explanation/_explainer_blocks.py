@@ -27,7 +27,7 @@ def content_keys(matrix: np.ndarray, seed: np.random.SeedSequence) -> np.ndarray
     Parameters
     ----------
     matrix : ndarray of shape (n_rows, n_columns)
-        Finite numbers.
+        Numbers; all missing ones are alike.
     seed : SeedSequence
         Other seeds give unrelated keys.
 
@@ -35,7 +35,9 @@ def content_keys(matrix: np.ndarray, seed: np.random.SeedSequence) -> np.ndarray
     -------
     ndarray of uint64, shape (n_rows,)
     """
-    bits = np.ascontiguousarray(matrix + 0.0).view(np.uint64)  # -0.0 becomes 0.0
+    plain = matrix + 0.0  # -0.0 becomes 0.0
+    plain[np.isnan(plain)] = np.nan
+    bits = np.ascontiguousarray(plain).view(np.uint64)
     keys = np.full(len(matrix), seed.generate_state(1, np.uint64)[0])
     for column in bits.T:
         keys = _mix(keys ^ (column + _GOLDEN)) + _GOLDEN

@@ -34,21 +34,33 @@ def check_positive(value: Any, name: str) -> float:
 
 
 class TableTags:
-    """Tags of explainers: tables may be sparse and may hold labels."""
+    """Tags of explainers: tables may be sparse and may hold labels, and some of them NaN."""
+
+    _allow_missing = False
 
     def __sklearn_tags__(self) -> Any:
         """Return the tags of scikit-learn."""
         tags = super().__sklearn_tags__()  # type: ignore[misc]
         tags.input_tags.sparse = True
         tags.input_tags.string = True
+        tags.input_tags.allow_nan = self._allow_missing
         return tags
 
 
 def predict_table(function: ModelFunction, encoding: Encoding, matrix: np.ndarray) -> np.ndarray:
     """Predict every row, and warn if the model is not deterministic."""
-    parts = [
-        function(encoding.decode(matrix[i : i + MAX_ROWS])) for i in range(0, len(matrix), MAX_ROWS)
-    ]
+    starts = range(0, len(matrix), MAX_ROWS)
+    try:
+        parts = [function(encoding.decode(matrix[i : i + MAX_ROWS])) for i in starts]
+    except ValueError as error:
+        missing = np.isnan(matrix).any(axis=0)
+        if not missing.any() or isinstance(error, InputError):
+            raise
+        names = [name for name, bad in zip(encoding.names, missing, strict=True) if bad]
+        raise InputError(
+            f"X has missing values in {join_names(names)}, and the model takes none ({error}). Put "
+            "an imputer into its pipeline, or impute before."
+        ) from error
     function.check_deterministic(encoding.decode(matrix[:N_REPEATED]))
     return np.concatenate(parts)
 

@@ -36,11 +36,14 @@ class Encoding:
         The label of each code; None for a column of numbers.
     build : callable
         Makes what the model takes of a matrix and the labels of its codes.
+    allow_missing : bool
+        Whether numbers may be missing (NaN).
     """
 
     names: tuple[str, ...]
     labels: tuple[tuple[Any, ...] | None, ...]
     build: "Callable[[np.ndarray, Encoding], Any]"
+    allow_missing: bool = False
 
     @property
     def coded(self) -> list[int]:
@@ -54,7 +57,7 @@ class Encoding:
         """
         X = to_dense(X)
         if not self.coded and isinstance(X, np.ndarray) and X.dtype.kind in "fiub":
-            return _check_matrix(X, self.names, name), self
+            return _check_matrix(X, self.names, name, self.allow_missing), self
         table = as_table(X, name=name)
         if len(table.columns) != len(self.names):
             raise InputError(
@@ -66,7 +69,9 @@ class Encoding:
         matrix = np.empty((table.n_rows, len(self.names)))
         labels = list(self.labels)
         for j, column in enumerate(table.columns):
-            matrix[:, j], labels[j] = _encode_column(column, self.labels[j], name)
+            matrix[:, j], labels[j] = _encode_column(
+                column, self.labels[j], name, self.allow_missing
+            )
         new = [n for n, a, b in zip(self.names, labels, self.labels, strict=True) if a != b]
         if new:
             from warnings import warn
@@ -84,13 +89,13 @@ class Encoding:
         return self.build(matrix, self)
 
 
-def learn_encoding(X: Any, categorical: Sequence[Any] = ()) -> tuple[np.ndarray, Encoding]:
+def learn_encoding(X: Any, *, allow_missing: bool = False) -> tuple[np.ndarray, Encoding]:
     """Read the table that an explainer is fitted on."""
     X = to_dense(X)
     table = as_table(X)
     labels = tuple(None if column.is_number else column.categories for column in table.columns)
     build = _builder(X, any(label is not None for label in labels))
-    encoding = Encoding(table.names, labels, build)
+    encoding = Encoding(table.names, labels, build, allow_missing)
     return encoding.encode(X)[0], encoding
 
 
@@ -112,7 +117,9 @@ def column_positions(columns: Any, names: Sequence[str], argument: str) -> list[
     return sorted(set(positions))
 
 
-def _check_matrix(X: np.ndarray, names: Sequence[str], name: str) -> np.ndarray:
+def _check_matrix(
+    X: np.ndarray, names: Sequence[str], name: str, allow_missing: bool
+) -> np.ndarray:
     if X.ndim != 2:
         raise InputError(
             f"{name} must be a table (rows by columns), found shape {X.shape}. Reshape your data: "
@@ -125,13 +132,22 @@ def _check_matrix(X: np.ndarray, names: Sequence[str], name: str) -> np.ndarray:
     if X.shape[0] == 0:
         raise InputError(f"{name} has no rows.")
     matrix = np.ascontiguousarray(X, dtype=np.float64)
-    if not np.isfinite(matrix).all():
-        bad = [names[int(j)] for j in np.flatnonzero(~np.isfinite(matrix).all(axis=0))]
-        raise InputError(_not_finite(name, bad))
+    refused = _refused(matrix, allow_missing)
+    if refused.any():
+        bad = [names[int(j)] for j in np.flatnonzero(refused.any(axis=0))]
+        raise InputError(_not_finite(name, bad, allow_missing))
     return matrix
 
 
-def _not_finite(name: str, columns: Sequence[str]) -> str:
+def _refused(values: np.ndarray, allow_missing: bool) -> np.ndarray:
+    return np.isinf(values) if allow_missing else ~np.isfinite(values)
+
+
+def _not_finite(name: str, columns: Sequence[str], allow_missing: bool) -> str:
+    if allow_missing:
+        return (
+            f"{name} has infinite values in {join_names(columns)}; a perturbation is not defined."
+        )
     return (
         f"{name} has missing or infinite values in {join_names(columns)}. A perturbation of them "
         "is not defined: impute them in front of the explainer."
@@ -139,7 +155,7 @@ def _not_finite(name: str, columns: Sequence[str]) -> str:
 
 
 def _encode_column(
-    column: Column, known: tuple[Any, ...] | None, name: str
+    column: Column, known: tuple[Any, ...] | None, name: str, allow_missing: bool
 ) -> tuple[np.ndarray, tuple[Any, ...] | None]:
     if known is None:
         if not column.is_number and column.kind != "boolean":
@@ -148,8 +164,11 @@ def _encode_column(
                 "numbers."
             )
         values = np.asarray(column.values, dtype=np.float64)
-        if not np.isfinite(values).all() or (column.kind == "boolean" and column.missing.any()):
-            raise InputError(_not_finite(name, [column.name]))
+        if allow_missing and column.missing.any():
+            values = np.where(column.missing, np.nan, values)
+        missing_flag = column.kind == "boolean" and column.missing.any() and not allow_missing
+        if _refused(values, allow_missing).any() or missing_flag:
+            raise InputError(_not_finite(name, [column.name], allow_missing))
         return values, None
     coded = column.as_categorical()
     if coded.missing.any():

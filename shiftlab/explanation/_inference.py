@@ -3,7 +3,8 @@
 Rows of one block share the random draws of the explainer, so they are not independent. Intervals
 therefore resample whole blocks; because a few dozen blocks tell their own variance only roughly,
 the variance from resampling rows, which is always present too, bounds it from below. Tests permute
-group labels within blocks, which leaves what the rows of a block share where it is.
+group labels within blocks, which leaves what the rows of a block share where it is; differences are
+divided by the same kind of standard error before and after, so that its excess does not cost power.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,14 +32,11 @@ class Spread:
         Of the difference of two groups.
     from_all : ndarray of shape (G,)
         Of the difference of a group from everybody.
-    pairs_by_rows : ndarray of shape (G, G)
-        Of the difference of two groups, as if rows were independent.
     """
 
     by_group: np.ndarray
     pairs: np.ndarray
     from_all: np.ndarray
-    pairs_by_rows: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -49,8 +47,9 @@ class Permuted:
     ----------
     values : dict of str to ndarray of shape (R, G + 1)
         Value of each group and of everybody.
-    errors : dict of str to ndarray of shape (R, G)
-        Standard error of each group mean, for metrics that are means over rows.
+    errors : dict of str to ndarray of shape (R, G, G)
+        Standard error of the difference of each pair, for metrics that are means over rows: the
+        larger one of that from rows and that from blocks, as for the labels as they are.
     """
 
     values: dict[str, np.ndarray]
@@ -101,7 +100,7 @@ def resample(
             )
             for m in metrics
         }
-    return {m: Spread(*map(np.sqrt, (*found[m], by_rows[m][1]))) for m in metrics}
+    return {m: Spread(*map(np.sqrt, found[m])) for m in metrics}
 
 
 def _row_weights(
@@ -181,7 +180,7 @@ def permute(
         for metric in metrics:
             per_row = scores[metric]
             if per_row is not None:
-                mean, error = _group_means(per_row, codes, data.n_groups, weights)
+                mean, error = _group_means(per_row, codes, data.n_groups, weights, blocks)
                 errors[metric].append(error)
             else:
                 mean = _by_label(metric, data, codes, weights)
@@ -208,24 +207,42 @@ def _permutations(
 
 
 def _group_means(
-    scores: np.ndarray, codes: np.ndarray, n_groups: int, weights: np.ndarray
+    scores: np.ndarray,
+    codes: np.ndarray,
+    n_groups: int,
+    weights: np.ndarray,
+    blocks: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return means and their standard errors, both of shape (R, n_groups)."""
-    defined = np.isfinite(scores)
-    w = np.where(defined, weights, 0.0)
-    s = np.where(defined, scores, 0.0)
-    s = s - (w @ s) / w.sum() if w.sum() > 0 else s
-    columns = np.column_stack([w, w * s, w * s**2, w**2, w**2 * s, w**2 * s**2])
-    means, errors = [], []
-    shift = (w @ np.where(defined, scores, 0.0)) / w.sum() if w.sum() > 0 else 0.0
+    """Return means, shape (R, n_groups), and standard errors of their differences."""
+    w = np.where(np.isfinite(scores), weights, 0.0)
+    s = np.where(w > 0, scores, 0.0)
+    shift = (w @ s) / w.sum() if w.sum() > 0 else 0.0
+    s = s - shift
+    columns = np.column_stack([w, w * s, w**2, w**2 * s, w**2 * s**2])
+    # One column per block holds its rows: sums over a block are matrix products too.
+    inside = None if blocks is None else (blocks[:, None] == np.arange(blocks.max() + 1)) * 1.0
+    means, by_rows, by_block = [], [], []
     for code in range(n_groups):
-        total, first, _, w2, w2s, w2ss = ((codes == code).astype(float) @ columns).T
+        chosen = (codes == code).astype(float)
+        total, first, w2, w2s, w2ss = (chosen @ columns).T
         safe = np.where(total > 0, total, 1.0)
         mean = first / safe
         variance = (w2ss - 2 * mean * w2s + mean**2 * w2) / safe**2
         means.append(np.where(total > 0, mean + shift, np.nan))
-        errors.append(np.where(total > 0, np.sqrt(np.maximum(variance, 0)), np.nan))
-    return np.column_stack(means), np.column_stack(errors)
+        by_rows.append(np.where(total > 0, np.maximum(variance, 0), np.nan))
+        if inside is not None:
+            sums = (chosen * (w * s)) @ inside - mean[:, None] * ((chosen * w) @ inside)
+            by_block.append(sums / safe[:, None])
+    rows = np.column_stack(by_rows)
+    variance = rows[:, :, None] + rows[:, None, :]
+    if by_block:
+        parts = np.stack(by_block, axis=1)
+        n_blocks = parts.shape[2]
+        products = parts @ parts.swapaxes(1, 2)
+        own = np.diagonal(products, axis1=1, axis2=2)
+        apart = np.maximum(own[:, :, None] + own[:, None, :] - 2 * products, 0.0)
+        variance = np.fmax(variance, apart * n_blocks / max(n_blocks - 1, 1))
+    return np.column_stack(means), np.sqrt(variance)
 
 
 def _by_label(

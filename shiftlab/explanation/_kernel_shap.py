@@ -18,11 +18,12 @@ from shiftlab.explanation._explainer_blocks import (
     content_keys,
     rows_by_block,
 )
+from shiftlab.explanation._explainer_buffers import query_table
 from shiftlab.explanation._explainer_checks import TableTags, is_probability, predict_table
 from shiftlab.explanation._explainer_encoding import Encoding, learn_encoding
 from shiftlab.explanation._explanation import Explanation
 from shiftlab.explanation._kernel_shap_coalitions import make_coalitions, make_operator
-from shiftlab.explanation._kernel_shap_linear import linear_values
+from shiftlab.explanation._kernel_shap_linear import make_linear_game
 from shiftlab.explanation._lime_reference import Reference, learn_reference
 from shiftlab.explanation._models import ModelFunction, as_model_function
 from shiftlab.explanation._models_linear import LinearForm, linear_form
@@ -88,6 +89,8 @@ class KernelShapExplainer(TableTags, BaseEstimator):
     True
     """
 
+    _allow_missing = True
+
     def __init__(
         self,
         *,
@@ -127,7 +130,7 @@ class KernelShapExplainer(TableTags, BaseEstimator):
         """
         check_integer(self.n_background, "n_background")
         check_integer(self.n_blocks, "n_blocks")
-        matrix, encoding = learn_encoding(X)
+        matrix, encoding = learn_encoding(X, allow_missing=True)
         d = matrix.shape[1]
         self._budget = _budget(self.n_coalitions, d)
         seed = as_seed_sequence(self.random_state).spawn(2)[0]
@@ -253,28 +256,37 @@ def _explain_block(
         return (prediction - game.base)[:, None], np.zeros((n, 1)), np.ones(n)
     masks, weights, n_sampled = make_coalitions(d, game.budget, np.random.default_rng(seed))
     regression = make_operator(masks, weights, n_sampled)
+    linear = None
+    if game.form is not None:
+        linear = make_linear_game(game.form, game.reference, rows, game.background, masks)
     found = []
     size = max(1, MAX_CELLS // len(masks))
     for start in range(0, n, size):
         part = slice(start, start + size)
-        if game.form is not None:
-            values = linear_values(game.form, game.reference, rows[part], game.background, masks)
-        else:
-            values = np.array([_coalition_values(game, row, masks) for row in rows[part]])
+        values = linear.values(part) if linear else _coalition_values(game, rows[part], masks)
         found.append(regression.solve(values, game.base, prediction[part]))
     values, variance, score = (np.concatenate(field) for field in zip(*found, strict=True))
     return values, variance, score
 
 
-def _coalition_values(game: _Game, row: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """Return the mean prediction of each coalition over the background."""
-    b = len(game.background)
+def _coalition_values(game: _Game, rows: np.ndarray, masks: np.ndarray) -> np.ndarray:
+    """Return the mean prediction of each coalition over the background, shape (n, m)."""
+    b, d = game.background.shape
     size = max(1, MAX_QUERIES // b)
-    values = np.empty(len(masks))
+    values = np.empty((len(rows), len(masks)))
     for start in range(0, len(masks), size):
-        part = masks[start : start + size]
-        queries = np.where(part[:, None, :], row, game.background).reshape(-1, len(row))
-        values[start : start + size] = (
-            game.function(game.encoding.decode(queries)).reshape(-1, b).mean(axis=1)
-        )
+        part = slice(start, start + size)
+        # Where each cell of the queries comes from: the background, or behind it the row.
+        own, other = b * d + np.arange(d), np.arange(b * d).reshape(b, d)
+        source = np.where(masks[part, None, :], own, other).reshape(-1, d)
+        for i, row in enumerate(rows):
+            values[i, part] = _mean_predictions(game, row, source)
     return values
+
+
+def _mean_predictions(game: _Game, row: np.ndarray, source: np.ndarray) -> np.ndarray:
+    queries = query_table(*source.shape)
+    known = np.concatenate([game.background.ravel(), row])
+    np.take(known, source, out=queries, mode="clip")  # faster than a check of each index
+    answers = game.function(game.encoding.decode(queries))
+    return np.asarray(answers.reshape(-1, len(game.background)).mean(axis=1))

@@ -8,39 +8,20 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
-from shiftlab._core.parallel import parallel_map
 from shiftlab._core.progress import Progress
 from shiftlab._core.random import RandomState, as_seed_sequence
-from shiftlab.exceptions import InputError
-from shiftlab.explanation._explainer_blocks import (
-    assign_blocks,
-    block_seed,
-    content_keys,
-    rows_by_block,
-)
 from shiftlab.explanation._explainer_checks import (
     TableTags,
     is_probability,
-    predict_table,
     warn_about_products,
     warn_if_few_effective,
 )
-from shiftlab.explanation._explainer_encoding import Encoding, column_positions, learn_encoding
+from shiftlab.explanation._explainer_encoding import learn_encoding
 from shiftlab.explanation._explanation import Explanation
-from shiftlab.explanation._lime_around import explain_around
-from shiftlab.explanation._lime_linear import explain_linear
-from shiftlab.explanation._lime_reference import (
-    Reference,
-    learn_quartiles,
-    learn_reference,
-)
-from shiftlab.explanation._lime_regression import LocalFit
-from shiftlab.explanation._lime_settings import LimeSettings, read_settings
-from shiftlab.explanation._lime_shared import explain_shared
+from shiftlab.explanation._lime_table import LimeTable, TableFit, fit_table, learn_table
 from shiftlab.explanation._models import ModelFunction, as_model_function
-from shiftlab.explanation._models_linear import LinearForm, linear_form
 
-__all__ = ["LimeExplainer"]
+__all__ = ["LimeExplainer", "fit_surrogates"]
 
 
 class LimeExplainer(TableTags, BaseEstimator):
@@ -48,11 +29,13 @@ class LimeExplainer(TableTags, BaseEstimator):
 
     Parameters
     ----------
-    mode : {"around", "mean", "quartile"}, default "around"
+    mode : {"around", "joint", "mean", "quartile"}, default "around"
         Where perturbations lie. "around": normal around the row, with the standard deviations of
-        the training data. "mean": the same around the mean of the training data. "quartile": a
-        quartile of each column by its frequency and a value inside it; the surrogate sees whether
-        the quartile is that of the row. The last one is the default of the lime package.
+        the training data. "joint": the same with its correlations, and with the categories of a
+        training row together; with `conditional_on`, those of the group of the row. "mean": around
+        the mean of the training data. "quartile": a quartile of each column by its frequency and a
+        value inside it; the surrogate sees whether the quartile is that of the row. The last one is
+        the default of the lime package.
     n_samples : int, default 1000
         Perturbations per row.
     scale : float, default 1.0
@@ -75,7 +58,9 @@ class LimeExplainer(TableTags, BaseEstimator):
         Blocks of rows that share their random draws. Fewer are faster; inference needs at least 25.
     variance_reduction : {"none", "antithetic", "whitened"}, default "whitened"
         "antithetic" draws each perturbation with its mirror image; "whitened" also gives the draws
-        exactly unit covariance. Categories and quartiles are drawn independently always.
+        exactly unit covariance. Both draw rare categories more often than they occur and weight
+        them down, and draw quartiles from a balanced design (an orthogonal array), which needs a
+        quarter of the samples; squares of primes (1369, 2209, 5041) suit it best.
     ridge : float, default 1.0
         Penalty of the surrogate, at the default kernel; relative to the total weight elsewhere.
     standard_errors : bool, default True
@@ -100,6 +85,10 @@ class LimeExplainer(TableTags, BaseEstimator):
     variance ``h**2 / (1 + h**2)`` of its own, nearly the whole range of the data. The surrogate is
     then the line through a smoothed model, and loses fidelity where the model bends.
 
+    Numbers may be missing if the model takes that (trees, a pipeline with an imputer). A missing
+    number of a row is not perturbed and has the value 0; in mode "quartile" being missing is a bin
+    of its own. Mode "mean" needs complete rows.
+
     References
     ----------
     Ribeiro, M. T., Singh, S. and Guestrin, C. (2016). "Why should I trust you?": explaining the
@@ -118,6 +107,8 @@ class LimeExplainer(TableTags, BaseEstimator):
     >>> explanation.top_k(1)["feature"].value_counts().index[0]
     'x0'
     """
+
+    _allow_missing = True
 
     def __init__(
         self,
@@ -174,9 +165,9 @@ class LimeExplainer(TableTags, BaseEstimator):
         InputError
             If a value is missing or infinite, or an option is not usable.
         """
-        matrix, encoding = learn_encoding(X)
-        self._learn(matrix, encoding)
-        given = [*self._settings.derived, *self.reference_.levels]
+        matrix, encoding = learn_encoding(X, allow_missing=True)
+        table = self._learn(learn_table(self.get_params(deep=False), matrix, encoding))
+        given = [*table.settings.derived, *table.reference.levels]
         warn_about_products(matrix, self.names_in_, given)
         return self
 
@@ -194,38 +185,16 @@ class LimeExplainer(TableTags, BaseEstimator):
         """
         check_is_fitted(self)
         other = clone(self).set_params(**options)
-        other._learn(self._matrix, self._encoding)
+        known = self._table
+        other._learn(learn_table(other.get_params(deep=False), known.matrix, known.encoding))
         return other
 
-    def _learn(self, matrix: np.ndarray, encoding: Encoding) -> None:
-        names = encoding.names
-        categorical = column_positions(self.categorical, names, "categorical")
-        condition = column_positions(self.conditional_on, names, "conditional_on")
-        categorical = sorted({*categorical, *encoding.coded, *condition})
-        derived = {
-            column_positions(c, names, "derived")[0]: f for c, f in (self.derived or {}).items()
-        }
-        frozen = column_positions(self.frozen, names, "frozen")
-        self._kept = [j for j in range(len(names)) if j not in derived]
-        free = tuple(j for j in self._kept if j not in (*frozen, *condition))
-        if not free:
-            raise InputError("frozen: no column is left to perturb.")
-        options = self.get_params(deep=False)
-        self._settings = read_settings(options, len(self._kept), free, derived)
-        self._matrix, self._encoding = matrix, encoding
-        self.reference_ = learn_reference(matrix, categorical)
-        self._conditions = {
-            (j, level): learn_reference(matrix[matrix[:, j] == level], categorical, self.reference_)
-            for j in condition
-            for level in self.reference_.levels[j]
-        }
-        numbers = [j for j in free if j not in categorical]
-        by_bin = self._settings.mode == "quartile"
-        if by_bin:
-            quartiles = {j: learn_quartiles(matrix[:, j]) for j in numbers}
-            self.reference_ = replace(self.reference_, quartiles=quartiles)
-        self.names_in_ = names
-        self.n_features_in_ = len(names)
+    def _learn(self, table: LimeTable) -> LimeTable:
+        self._table = table
+        self.reference_ = table.reference
+        self.names_in_ = table.encoding.names
+        self.n_features_in_ = len(self.names_in_)
+        return table
 
     def explain(
         self, model: Any, X: Any, *, target: Any = None, stratify: Any = None
@@ -254,80 +223,28 @@ class LimeExplainer(TableTags, BaseEstimator):
         """
         check_is_fitted(self)
         function = as_model_function(model, target)
-        matrix, encoding = self._encoding.encode(X)
-        prediction = predict_table(function, encoding, matrix)
-        seed = as_seed_sequence(self.random_state)
-        keys = content_keys(matrix, seed)
-        blocks = assign_blocks(keys, self.n_blocks, stratify)
-        parts = self._split(rows_by_block(blocks, keys), matrix)
-        form = None
-        if self._settings.mode == "around" and not self._settings.derived:
-            form = linear_form(function, encoding, self.reference_, matrix)
-        common = ((function, form), encoding, self._settings)
-        tasks = [
-            (*common, reference, matrix[rows], prediction[rows], block_seed(seed, block))
-            for block, reference, rows in parts
-        ]
-        found = parallel_map(
-            _explain_block,
-            tasks,
-            n_jobs=self.n_jobs,
-            progress=self.progress,
-            description="blocks explained",
-        )
-        back = np.argsort(np.concatenate([rows for _, _, rows in parts]))
-        fits = [
-            self._per_overall_unit(fit, reference)
-            for (fit, _), (_, reference, _) in zip(found, parts, strict=True)
-        ]
-        fields = zip(*fits, strict=True)
-        fit = LocalFit(*(np.concatenate(field)[back] for field in fields))
-        effective = min(value for _, value in found)
-        warn_if_few_effective(effective, len(self._settings.free))
-        explanation = self._assemble(fit, matrix, prediction, blocks)
+        found = fit_surrogates(self, function, X, stratify)
+        warn_if_few_effective(found.effective_samples, len(self._table.settings.free))
+        explanation = self._assemble(found)
         return replace(
             explanation,
-            is_probability=is_probability(function, prediction),
-            effective_samples=float(effective),
+            is_probability=is_probability(function, found.prediction),
+            effective_samples=found.effective_samples,
         )
 
-    def _split(
-        self, parts: list[tuple[int, np.ndarray]], matrix: np.ndarray
-    ) -> list[tuple[int, Reference, np.ndarray]]:
-        """Give each part of the rows its reference: that of its group, or that of everybody."""
-        split = []
-        for block, rows in parts:
-            left = np.ones(len(rows), dtype=bool)
-            for k, ((j, level), reference) in enumerate(self._conditions.items(), start=1):
-                own = matrix[rows, j] == level
-                if own.any():
-                    split.append((block + k * self.n_blocks, reference, rows[own]))
-                left &= ~own
-            if left.any():
-                split.append((block, self.reference_, rows[left]))
-        return split
-
-    def _per_overall_unit(self, fit: LocalFit, reference: Reference) -> LocalFit:
-        """Turn slopes per standard deviation of a group into slopes per overall one."""
-        if reference is self.reference_:
-            return fit
-        numbers = [j for j in self._settings.free if j not in reference.levels]
-        unit = np.ones(fit.coef.shape[1])
-        unit[: len(numbers)] = (self.reference_.scale / reference.scale)[numbers]
-        return fit._replace(coef=fit.coef * unit, variance=fit.variance * unit**2)
-
-    def _assemble(
-        self, fit: LocalFit, matrix: np.ndarray, prediction: np.ndarray, blocks: np.ndarray
-    ) -> Explanation:
+    def _assemble(self, found: TableFit) -> Explanation:
         """Spread the slopes over the columns and find where the surrogate starts."""
-        free, levels = self._settings.free, self.reference_.levels
+        fit, matrix = found.fit, found.matrix
+        settings, levels = self._table.settings, self.reference_.levels
+        free, kept = settings.free, self._table.kept
         order = [j for j in free if j not in levels] + [j for j in free if j in levels]
-        n, kept = len(matrix), self._kept
+        n = len(matrix)
         values, se = np.zeros((n, matrix.shape[1])), np.zeros((n, matrix.shape[1]))
         values[:, order] = fit.coef
         se[:, order] = np.sqrt(fit.variance)
         coordinates = (matrix - self.reference_.mean) / self.reference_.scale
-        by_bin = self._settings.mode == "quartile"
+        by_bin = settings.mode == "quartile"
+        coordinates[np.isnan(matrix)] = 0.0  # a missing number stays missing and has the value 0
         coordinates[:, [j for j in kept if by_bin or j in levels]] = 1.0
         values, se, coordinates = values[:, kept], se[:, kept], coordinates[:, kept]
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -335,30 +252,34 @@ class LimeExplainer(TableTags, BaseEstimator):
         return Explanation(
             values=values,
             base=fit.centre - (values * coordinates).sum(axis=1),
-            prediction=prediction,
+            prediction=found.prediction,
             surrogate_prediction=fit.centre,
             score=score,
-            block=blocks,
+            block=found.blocks,
             mc_se=se,
             coordinates=coordinates,
             names=tuple(self.names_in_[j] for j in kept),
-            method=f"LIME ({self._settings.mode})",
+            method=f"LIME ({settings.mode})",
         )
 
 
-def _explain_block(
-    black_box: tuple[ModelFunction, LinearForm | None],
-    encoding: Encoding,
-    settings: LimeSettings,
-    reference: Reference,
-    rows: np.ndarray,
-    prediction: np.ndarray,
-    seed: np.random.SeedSequence,
-) -> tuple[LocalFit, float]:
-    """Explain one block in the way that fits the mode and the model."""
-    function, form = black_box
-    if form is not None:
-        return explain_linear(form, settings, reference, rows, seed)
-    if settings.mode == "around":
-        return explain_around(function, encoding, settings, reference, rows, prediction, seed)
-    return explain_shared(function, encoding, settings, reference, rows, prediction, seed)
+def fit_surrogates(
+    explainer: LimeExplainer,
+    function: ModelFunction,
+    X: Any,
+    stratify: Any = None,
+    *,
+    with_quadratic: bool = False,
+) -> TableFit:
+    """Fit the surrogates of all rows, optionally with squares and products as a second family."""
+    return fit_table(
+        explainer._table,
+        function,
+        X,
+        stratify,
+        seed=as_seed_sequence(explainer.random_state),
+        n_blocks=explainer.n_blocks,
+        n_jobs=explainer.n_jobs,
+        progress=explainer.progress,
+        with_quadratic=with_quadratic,
+    )

@@ -6,11 +6,12 @@ once, and the slopes of all rows are one matrix product.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from shiftlab.explanation._explainer_buffers import query_table
 from shiftlab.explanation._explainer_encoding import Encoding
 from shiftlab.explanation._lime_reference import Reference
 from shiftlab.explanation._lime_regression import LocalFit, LocalRegression, make_regression
@@ -20,6 +21,7 @@ __all__ = [
     "Draws",
     "by_pattern",
     "draw_numbers",
+    "draw_ranks",
     "explain_around",
     "in_row_order",
     "make_draws",
@@ -30,6 +32,9 @@ __all__ = [
 
 #: Query rows per call of the model: larger tables leave the cache and are slower.
 MAX_QUERIES = 20_000
+#: Share of the draws, over all categorical columns, that treats categories alike. A category of one
+#: in a hundred would else rest on a handful of draws, and all rows that have it on their luck.
+EVENLY = 0.2
 
 
 @dataclass(frozen=True)
@@ -44,12 +49,15 @@ class Draws:
         Standard normal draws.
     labels : ndarray of shape (S + 1, n_categories)
         Categories by training frequency; those of the first row are without meaning.
+    importance : ndarray of shape (S + 1,)
+        Factors of the kernel weights where rare categories were drawn more often than they occur.
     """
 
     numbers: list[int]
     categories: list[int]
     z: np.ndarray
     labels: np.ndarray
+    importance: np.ndarray
 
 
 def draw_numbers(
@@ -61,8 +69,25 @@ def draw_numbers(
     half = rng.standard_normal((n_samples // 2, n_columns))
     if variance_reduction == "whitened" and n_columns:
         factor = np.linalg.cholesky(half.T @ half / len(half))
-        half = np.linalg.solve(factor, half.T).T
+        half = half @ np.linalg.inv(factor).T
     return np.concatenate([half, -half])
+
+
+def draw_ranks(n_samples: int, variance_reduction: str, rng: np.random.Generator) -> np.ndarray:
+    """Draw uniform numbers that choose categories, optionally one in each of n equal intervals.
+
+    Each category then comes as often as its frequency says, to one draw: a rare one is neither
+    absent by bad luck nor twice as common. Neighbouring intervals go to the two halves of an
+    antithetic pair, which so nearly always agree in their category; slopes of numbers and effects
+    of categories then do not disturb each other.
+    """
+    if variance_reduction == "none":
+        return rng.random(n_samples)
+    half = n_samples // 2
+    strata = np.empty(2 * half)
+    first = 2 * rng.permutation(half)
+    strata[:half], strata[half:] = first, first + 1
+    return (strata + rng.random()) / n_samples
 
 
 def make_draws(settings: LimeSettings, reference: Reference, seed: np.random.SeedSequence) -> Draws:
@@ -73,21 +98,41 @@ def make_draws(settings: LimeSettings, reference: Reference, seed: np.random.See
     n = settings.n_samples
     z = np.zeros((n + 1, len(numbers)))
     z[1:] = draw_numbers(n, len(numbers), settings.variance_reduction, rng)
-    z[:, reference.constant[numbers]] = 0.0  # what never varies is left alone
-    labels = np.empty((n + 1, len(categories)))
+    if reference.mixing is not None:
+        z = z @ reference.mixing.T
+    if reference.constant[numbers].any():
+        z[:, reference.constant[numbers]] = 0.0  # what never varies is left alone
+    labels, importance = np.full((n + 1, len(categories)), np.nan), np.ones(n + 1)
+    if reference.together is not None and categories:
+        ranks = draw_ranks(n, settings.variance_reduction, rng)
+        labels[1:] = reference.together[(ranks * len(reference.together)).astype(np.intp)]
+        return Draws(numbers, categories, z, labels, importance)
     for k, j in enumerate(categories):
-        cumulative = np.cumsum(reference.frequencies[j])[:-1]
-        labels[1:, k] = reference.levels[j][np.searchsorted(cumulative, rng.random(n), "right")]
-    labels[0] = np.nan
-    return Draws(numbers, categories, z, labels)
+        wanted = reference.frequencies[j]
+        used = wanted
+        if settings.variance_reduction != "none":
+            used = _more_of_the_rare(wanted, EVENLY / len(categories))
+        u = draw_ranks(n, settings.variance_reduction, rng)
+        code = np.searchsorted(np.cumsum(used)[:-1], u, "right")
+        labels[1:, k] = reference.levels[j][code]
+        importance[1:] *= wanted[code] / used[code]
+    return Draws(numbers, categories, z, labels, importance)
 
 
-def by_pattern(rows: np.ndarray, columns: list[int]) -> Iterator[np.ndarray]:
-    """Yield the positions of the rows that agree in the given columns."""
-    if not columns:
+def _more_of_the_rare(frequencies: np.ndarray, evenly: float) -> np.ndarray:
+    """Mix frequencies with even ones over the categories that occur."""
+    occurs = frequencies > 0
+    return np.asarray((1 - evenly) * frequencies + evenly * occurs / occurs.sum())
+
+
+def by_pattern(rows: np.ndarray, draws: Draws) -> Iterator[np.ndarray]:
+    """Yield the positions of the rows that agree in their categories and in what is missing."""
+    missing = np.isnan(rows[:, draws.numbers])
+    if not draws.categories and not missing.any():
         yield np.arange(len(rows))
         return
-    _, code = np.unique(rows[:, columns], axis=0, return_inverse=True)
+    pattern = np.column_stack([rows[:, draws.categories], missing])
+    _, code = np.unique(pattern, axis=0, return_inverse=True)
     code = code.ravel()  # NumPy 2.0 gives the codes a second axis
     order = np.argsort(code, kind="stable")
     yield from np.split(order, np.flatnonzero(np.diff(code[order])) + 1)
@@ -96,20 +141,39 @@ def by_pattern(rows: np.ndarray, columns: list[int]) -> Iterator[np.ndarray]:
 def regression_of(
     draws: Draws, settings: LimeSettings, reference: Reference, row: np.ndarray
 ) -> LocalRegression:
-    """Return the regression for all rows with the categories of `row`."""
+    """Return the regression for all rows with the categories and missing numbers of `row`."""
+    missing = np.isnan(row[draws.numbers])
+    if missing.any():  # never perturbed in these rows
+        draws = replace(draws, z=np.where(missing, 0.0, draws.z))
     same = draws.labels == row[draws.categories]
     same[0] = True
-    design = np.column_stack([draws.z, same])
+    design = np.column_stack([draws.z, same]) if draws.categories else draws.z
+    distance = np.einsum("sj,sj->s", draws.z, draws.z)
+    other = len(draws.categories) - same.sum(axis=1)
     # Distances in units of the perturbations: a smaller scale moves other categories away.
-    squared = (draws.z**2).sum(axis=1) + (~same).sum(axis=1) / settings.scale**2
-    weights = np.exp(-squared / (2 * settings.kernel_width**2))
+    squared = distance + other / settings.scale**2
+    weights = draws.importance * np.exp(squared / (-2 * settings.kernel_width**2))
     ridge = settings.ridge
     if settings.kernel_width != settings.default_width or settings.scale != 1:
-        usual = (draws.z**2).sum(axis=1) + (~same).sum(axis=1)
+        usual = distance + other
         # A narrow kernel leaves less weight; the penalty keeps its size relative to it.
-        ridge *= weights.sum() / np.exp(-usual / (2 * settings.default_width**2)).sum()
+        ridge *= weights.sum() / (
+            draws.importance @ np.exp(-usual / (2 * settings.default_width**2))
+        )
     at_row = np.concatenate([np.zeros(len(draws.numbers)), np.ones(len(draws.categories))])
-    return make_regression(design, at_row, weights, ridge, settings.n_pairs)
+    linear = make_regression(design, at_row, weights, ridge, settings.n_pairs)
+    if not settings.with_quadratic:
+        return linear
+    richer = np.column_stack([design, _products(design, len(draws.numbers))])
+    at_row = np.concatenate([at_row, _products(at_row[None, :], len(draws.numbers))[0]])
+    return replace(linear, quadratic=make_regression(richer, at_row, weights, ridge, 0))
+
+
+def _products(design: np.ndarray, n_numbers: int) -> np.ndarray:
+    """Return squares of the numbers, and products of all pairs of columns."""
+    first, second = np.triu_indices(design.shape[1])
+    keep = (first != second) | (first < n_numbers)  # the square of an indicator is itself
+    return np.asarray(design[:, first[keep]] * design[:, second[keep]])
 
 
 def explain_around(
@@ -135,15 +199,19 @@ def explain_around(
     step[:, draws.numbers] = draws.z[1:] * (settings.scale * reference.scale[draws.numbers])
     parts: list[tuple[np.ndarray, LocalFit]] = []
     effective = np.inf
-    for members in by_pattern(rows, draws.categories):
+    for members in by_pattern(rows, draws):
         regression = regression_of(draws, settings, reference, rows[members[0]])
         effective = min(effective, regression.effective_samples)
         size = max(1, MAX_QUERIES // settings.n_samples)
         for start in range(0, len(members), size):
             chosen = members[start : start + size]
+            responses = np.empty((len(chosen), len(draws.z)))
+            responses[:, 0] = prediction[chosen]
+            # The answers are copied: they may be a view of the queries, whose memory is used again.
             queries = _queries(rows[chosen], step, draws)
             answers = predict_rows(predict, encoding, settings, queries)
-            responses = np.column_stack([prediction[chosen], answers.reshape(len(chosen), -1)])
+            responses[:, 1:] = answers.reshape(len(chosen), -1)
+            del queries, answers
             fit = regression.fit(responses, with_variance=settings.standard_errors)
             parts.append((chosen, fit))
     return per_unit(in_row_order(parts), settings.scale, len(draws.numbers)), effective
@@ -167,10 +235,13 @@ def per_unit(fit: LocalFit, scale: float, n_numbers: int) -> LocalFit:
 
 def _queries(rows: np.ndarray, step: np.ndarray, draws: Draws) -> np.ndarray:
     """Return the perturbed rows, shape (n * S, d)."""
-    queries = rows[:, None, :] + step
-    if draws.categories:
-        queries[:, :, draws.categories] = draws.labels[1:]
-    return queries.reshape(-1, rows.shape[1])
+    (n, d), s = rows.shape, len(step)
+    queries = query_table(n * s, d)
+    cube = queries.reshape(n, s, d)
+    np.add(rows[:, None, :], step, out=cube)
+    for k, j in enumerate(draws.categories):
+        cube[:, :, j] = draws.labels[1:, k]
+    return queries
 
 
 def predict_rows(

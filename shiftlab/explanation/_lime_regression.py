@@ -1,6 +1,7 @@
 """Weighted ridge regressions that share one design: factored once, applied to many responses."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,8 @@ class LocalFit(NamedTuple):
         Weighted sums of squares around the mean and around the surrogate.
     variance : ndarray of shape (n, p)
         Monte-Carlo variance of the slopes.
+    quadratic : ndarray of shape (n,)
+        What a surrogate with squares and products says at the explained row; NaN unless asked for.
     """
 
     coef: np.ndarray
@@ -28,20 +31,23 @@ class LocalFit(NamedTuple):
     total: np.ndarray
     residual: np.ndarray
     variance: np.ndarray
+    quadratic: np.ndarray
 
 
 @dataclass(frozen=True)
 class LocalRegression:
-    """The linear operator from responses at the perturbations to the slopes of the surrogate.
+    """The linear map from responses at the perturbations to the slopes of the surrogate.
 
     Attributes
     ----------
-    operator : ndarray of shape (p, S)
-        Slopes are ``operator @ responses``.
-    gram : ndarray of shape (p, p)
-        Weighted covariance of the design.
-    deviations : ndarray of shape (S, p)
-        Design minus its weighted mean.
+    design : ndarray of shape (S, p)
+        Coordinates of the perturbations.
+    weighted : ndarray of shape (S, p)
+        Design times weights.
+    mean : ndarray of shape (p,)
+        Weighted mean of the design.
+    gram, inverse : ndarray of shape (p, p)
+        Weighted covariance of the design, and the inverse of it with the penalty on its diagonal.
     at_row : ndarray of shape (p,)
         Design of the explained row minus the weighted mean.
     weights : ndarray of shape (S,)
@@ -50,34 +56,52 @@ class LocalRegression:
         Penalty, on the scale of normalised weights.
     n_pairs : int
         The last 2 * n_pairs rows are antithetic: row s and row s + n_pairs belong together.
+    quadratic : LocalRegression or None
+        The same with squares and products as further columns, where it is asked for.
     """
 
-    operator: np.ndarray
+    design: np.ndarray
+    weighted: np.ndarray
+    mean: np.ndarray
     gram: np.ndarray
-    deviations: np.ndarray
+    inverse: np.ndarray
     at_row: np.ndarray
     weights: np.ndarray
     ridge: float
     n_pairs: int
+    quadratic: "LocalRegression | None" = None
 
     @property
     def effective_samples(self) -> float:
         """Kish's effective number of perturbations."""
         return float(1.0 / (self.weights**2).sum())
 
+    @cached_property
+    def operator(self) -> np.ndarray:
+        """Slopes are this matrix, of shape (p, S), times the responses."""
+        return self.inverse @ (self.weighted - self.weights[:, None] * self.mean).T
+
+    def slopes(self, responses: np.ndarray, mean: np.ndarray) -> np.ndarray:
+        """Return the slopes for responses of shape (n, S) with the given weighted means."""
+        return np.asarray((responses @ self.weighted - mean[:, None] * self.mean) @ self.inverse)
+
     def fit(self, responses: np.ndarray, *, with_variance: bool = True) -> LocalFit:
         """Fit one surrogate per row of `responses`, of shape (n, S)."""
-        coef = responses @ self.operator.T
         mean = responses @ self.weights
+        coef = self.slopes(responses, mean)
+        richer = np.full(len(mean), np.nan)
+        if self.quadratic is not None:
+            richer = mean + self.quadratic.slopes(responses, mean) @ self.quadratic.at_row
         centred = responses - mean[:, None]
-        total = centred**2 @ self.weights
+        total = np.einsum("ns,ns,s->n", centred, centred, self.weights)
         # The normal equations give the residual without the fitted values.
         explained = ((coef @ self.gram) * coef).sum(axis=1) + 2 * self.ridge * (coef**2).sum(axis=1)
         residual = np.maximum(total - explained, 0.0)
         variance = np.full(coef.shape, np.nan)
         if with_variance:
-            variance = self._variance(centred - coef @ self.deviations.T)
-        return LocalFit(coef, mean + coef @ self.at_row, total, residual, variance)
+            centred += (coef @ self.mean)[:, None]
+            variance = self._variance(centred - coef @ self.design.T)
+        return LocalFit(coef, mean + coef @ self.at_row, total, residual, variance, richer)
 
     def _variance(self, error: np.ndarray) -> np.ndarray:
         """Sandwich estimate; the two perturbations of an antithetic pair are one draw."""
@@ -99,7 +123,7 @@ def make_regression(
     Parameters
     ----------
     design : ndarray of shape (S, p)
-        Coordinates of the perturbations.
+        Coordinates of the perturbations, of the order of one.
     at_row : ndarray of shape (p,)
         Coordinates of the explained row.
     weights : ndarray of shape (S,)
@@ -115,9 +139,9 @@ def make_regression(
     """
     total = weights.sum()
     w, ridge = weights / total, ridge / total
-    mean = w @ design
-    deviations = design - mean
-    weighted = deviations * w[:, None]
-    gram = weighted.T @ deviations
-    operator = np.linalg.solve(gram + ridge * np.eye(len(gram)), weighted.T)
-    return LocalRegression(operator, gram, deviations, at_row - mean, w, ridge, n_pairs)
+    weighted = design * w[:, None]
+    mean = weighted.sum(axis=0)
+    gram = weighted.T @ design - np.outer(mean, mean)
+    gram = (gram + gram.T) / 2
+    inverse = np.linalg.inv(gram + ridge * np.eye(len(gram)))
+    return LocalRegression(design, weighted, mean, gram, inverse, at_row - mean, w, ridge, n_pairs)

@@ -12,7 +12,7 @@ from shiftlab.explanation._explainer_checks import check_positive
 
 __all__ = ["LimeSettings", "read_settings"]
 
-MODES = ("around", "mean", "quartile")
+MODES = ("around", "joint", "mean", "quartile")
 REDUCTIONS = ("none", "antithetic", "whitened")
 
 
@@ -23,7 +23,7 @@ class LimeSettings:
     Attributes
     ----------
     mode : str
-        "around", "mean" or "quartile".
+        "around", "joint", "mean" or "quartile".
     n_samples : int
         Perturbations per row.
     scale : float
@@ -42,6 +42,8 @@ class LimeSettings:
         Penalty at the default kernel.
     standard_errors : bool
         Whether to estimate the Monte-Carlo error.
+    with_quadratic : bool
+        Whether to fit a surrogate with squares and products beside the linear one.
     """
 
     mode: str
@@ -54,6 +56,7 @@ class LimeSettings:
     variance_reduction: str = "whitened"
     ridge: float = 1.0
     standard_errors: bool = True
+    with_quadratic: bool = False
 
     @property
     def n_pairs(self) -> int:
@@ -95,10 +98,10 @@ def read_settings(
             f"n_samples must be above {least} to explain {len(free)} columns, found {n_samples}."
         )
     per_row = options["scale"] != 1 or options["frozen"] or options["conditional_on"] is not None
-    if mode != "around" and per_row:
+    if mode in ("mean", "quartile") and per_row:
         raise InputError(
-            f"scale, frozen and conditional_on need mode='around'; with {mode!r} perturbations do "
-            "not depend on the row."
+            "scale, frozen and conditional_on need mode='around' or 'joint'; with "
+            f"{mode!r} perturbations do not depend on the row."
         )
     usual = 0.75 * np.sqrt(n_explained)
     width = usual if options["kernel_width"] is None else options["kernel_width"]

@@ -10,23 +10,31 @@ from typing import Any
 
 import numpy as np
 
+from shiftlab.exceptions import InputError
 from shiftlab.explanation._explainer_encoding import Encoding
 from shiftlab.explanation._lime_around import make_draws, predict_rows
 from shiftlab.explanation._lime_reference import Reference
 from shiftlab.explanation._lime_regression import LocalFit
 from shiftlab.explanation._lime_settings import LimeSettings
+from shiftlab.explanation._lime_strata import balanced_draws, interaction_noise
 
 __all__ = ["explain_shared"]
 
 
 @dataclass(frozen=True)
 class _Pool:
-    """Perturbations of one block: coordinates of numbers, labels or bins of the rest, responses."""
+    """Perturbations of one block: coordinates of numbers, labels or bins of the rest, responses.
+
+    The importance, one number more for the row itself, multiplies the kernel weights. The noise is
+    what balanced draws leave random of the responses, for the effect of each column.
+    """
 
     z: np.ndarray
     labels: np.ndarray
     response: np.ndarray
+    importance: np.ndarray
     n_pairs: int
+    noise: np.ndarray | None = None
 
 
 def explain_shared(
@@ -52,6 +60,11 @@ def explain_shared(
     numbers = [j for j in settings.free if j not in reference.levels]
     make = _draw_quartiles if by_bin else _draw_around_mean
     pool = make(predict, encoding, settings, reference, seed)
+    if not by_bin and np.isnan(rows[:, numbers]).any():
+        raise InputError(
+            "X has missing values, which mode='mean' does not take. Use mode='around' or "
+            "'quartile', or impute before."
+        )
     own_z = (rows[:, numbers] - reference.mean[numbers]) / reference.scale[numbers]
     own_labels = rows[:, categories]
     if by_bin:
@@ -80,7 +93,8 @@ def _draw_around_mean(
     queries[:, draws.numbers] += z * reference.scale[draws.numbers]
     queries[:, draws.categories] = labels
     response = predict_rows(predict, encoding, settings, queries)
-    return _Pool(z, labels, response, settings.n_pairs)
+    importance = np.roll(draws.importance, -1)  # the row itself comes last here
+    return _Pool(z, labels, response, importance, settings.n_pairs)
 
 
 def _draw_quartiles(
@@ -91,19 +105,24 @@ def _draw_quartiles(
     seed: np.random.SeedSequence,
 ) -> _Pool:
     rng = np.random.default_rng(seed)
-    n = settings.n_samples
+    n, balanced = settings.n_samples, settings.variance_reduction != "none"
+    size = (n, len(settings.free))
+    uniform = balanced_draws(*size, rng) if balanced else rng.random(size)
     queries = np.tile(reference.mean, (n, 1))
     categories = [j for j in settings.free if j in reference.levels]
     numbers = [j for j in settings.free if j not in reference.levels]
     labels = np.empty((n, len(settings.free)), dtype=np.float32)
     for k, j in enumerate(numbers):
-        labels[:, k], queries[:, j] = reference.quartiles[j].draw(n, rng)
+        labels[:, k], queries[:, j] = reference.quartiles[j].at(uniform[:, k])
     for k, j in enumerate(categories, start=len(numbers)):
         cumulative = np.cumsum(reference.frequencies[j])[:-1]
-        queries[:, j] = reference.levels[j][np.searchsorted(cumulative, rng.random(n), "right")]
+        queries[:, j] = reference.levels[j][np.searchsorted(cumulative, uniform[:, k], "right")]
         labels[:, k] = queries[:, j]
     response = predict_rows(predict, encoding, settings, queries)
-    return _Pool(np.empty((n, 0)), labels, response, 0)
+    noise = None
+    if balanced and settings.standard_errors:
+        noise = interaction_noise(response, uniform).astype(np.float32)
+    return _Pool(np.empty((n, 0)), labels, response, np.ones(n + 1), 0, noise)
 
 
 class _RowSolver:
@@ -119,7 +138,6 @@ class _RowSolver:
         self._design = np.ones((n + 1, p + 2), dtype=dtype)
         self._design[:-1, :n_z] = pool.z
         self._design[:-1, -1] = pool.response
-        self._mismatch = np.zeros(n + 1)
 
     def __call__(
         self, z: np.ndarray, labels: np.ndarray, prediction: float
@@ -127,21 +145,27 @@ class _RowSolver:
         design, pool, p = self._design, self._pool, self._design.shape[1] - 2
         np.equal(pool.labels, labels, out=design[:-1, self._n_z : p], casting="unsafe")
         design[-1, : self._n_z], design[-1, -1] = z, prediction
-        squared = labels.size - design[:, self._n_z : p].sum(axis=1, dtype=np.float64)
-        if self._n_z:
-            squared[:-1] += ((pool.z - z) ** 2).sum(axis=1)
-        weights = np.exp(-squared / (2 * self._settings.kernel_width**2))
-        total = weights.sum()
-        ridge = self._ridge(squared, total) / total
+        # The number of matches is exact in single precision.
+        matches = design[:, self._n_z : p] @ np.ones(labels.size, dtype=design.dtype)
+        distance = np.zeros(len(design)) if self._n_z else None
+        if distance is not None:
+            distance[:-1] = ((pool.z - z) ** 2).sum(axis=1)
+        count = matches.astype(np.intp)
+        weights = self._kernel(count, distance, self._settings.kernel_width)
+        total, ridge = weights.sum(), self._settings.ridge
+        if self._settings.kernel_width != self._settings.default_width:
+            usual = self._kernel(count, distance, self._settings.default_width)
+            ridge *= total / usual.sum()
         weights /= total
-        return self._solve(design, weights, ridge), float(1 / (weights**2).sum())
+        return self._solve(design, weights, ridge / total), float(1 / (weights**2).sum())
 
-    def _ridge(self, squared: np.ndarray, total: float) -> float:
-        settings = self._settings
-        if settings.kernel_width == settings.default_width:
-            return settings.ridge
-        usual = np.exp(-squared / (2 * settings.default_width**2)).sum()
-        return float(settings.ridge * total / usual)
+    def _kernel(self, matches: np.ndarray, distance: np.ndarray | None, width: float) -> np.ndarray:
+        n_labels = self._pool.labels.shape[1]
+        by_matches = np.exp((np.arange(n_labels + 1) - n_labels) / (2 * width**2))
+        weights = self._pool.importance * by_matches[matches]
+        if distance is not None:
+            weights *= np.exp(-distance / (2 * width**2))
+        return np.asarray(weights)
 
     def _solve(self, design: np.ndarray, weights: np.ndarray, ridge: float) -> LocalFit:
         p = design.shape[1] - 2
@@ -158,7 +182,7 @@ class _RowSolver:
         if self._settings.standard_errors:
             variance = self._variance(design, weights, mean, mean_y, coef, inverse)
         centre = mean_y + coef @ (design[-1, :p].astype(np.float64) - mean)
-        return LocalFit(coef, centre, total, residual, variance)
+        return LocalFit(coef, centre, total, residual, variance, np.full((), np.nan))
 
     def _variance(
         self,
@@ -169,9 +193,12 @@ class _RowSolver:
         coef: np.ndarray,
         inverse: np.ndarray,
     ) -> np.ndarray:
-        p, h = len(coef), self._pool.n_pairs
-        error = design[:, -1] - mean_y - (design[:, :p] @ coef - mean @ coef)
+        p, h, noise = len(coef), self._pool.n_pairs, self._pool.noise
         deviations = design[:, :p] - mean.astype(design.dtype)
+        if noise is not None:
+            influence = (deviations[:-1] @ inverse.astype(design.dtype)) * noise
+            return np.asarray(np.einsum("sj,sj,s->j", influence, influence, weights[:-1] ** 2))
+        error = design[:, -1] - mean_y - (design[:, :p] @ coef - mean @ coef)
         influence = deviations * (weights * error)[:, None].astype(design.dtype)
         if h:
             influence = np.concatenate([influence[-1:], influence[:h] + influence[h:-1]])

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DisparityComparison", "compare_mitigations", "locality_curve"]
 
+MODES = ("around", "joint")
 COLUMNS = [
     "variant", "scale", "metric", "overall", "gap", "low", "high", "null_mean", "pvalue",
     "mc_noise", "effective_samples",
@@ -178,7 +179,7 @@ def compare_mitigations(
         Groups.
     column : str or int, optional
         The sensitive attribute among the columns of X; with it come the variants that never
-        perturb it and that perturb rows like their group.
+        perturb it and that perturb rows like their group, column by column or jointly.
     metrics : sequence of str, optional
         See `group_fidelity`.
     n_resamples : int, default 199
@@ -211,18 +212,20 @@ def compare_mitigations(
     >>> found = compare_mitigations(explainer, lambda X: X[:, 0] ** 2, X, X[:, 1] > 0,
     ...                             metrics=["mae"], random_state=0)
     >>> found.table["variant"].tolist()
-    ['as given', 'scale x0.5', 'scale x0.25', 'scale x0.1']
+    ['as given', 'scale x0.5', 'scale x0.25', 'scale x0.1', 'jointly']
     """
     options = explainer.get_params()
     scale = options["scale"]
     variants: dict[str, dict[str, Any]] = {"as given": {}}
     variants |= {f"scale x{f:g}": {"scale": scale * f} for f in (0.5, 0.25, 0.1)}
+    variants["jointly"] = {"mode": "joint"}
     if column is not None:
         frozen = {"frozen": [*(options["frozen"] or []), column]}
         variants["attribute kept"] = frozen
         variants["attribute kept, scale x0.25"] = {**frozen, "scale": scale / 4}
         variants["by group"] = {"conditional_on": column}
         variants["by group, scale x0.25"] = {"conditional_on": column, "scale": scale / 4}
+        variants["jointly by group"] = {"mode": "joint", "conditional_on": column}
     return _compare(
         explainer, model, X, sensitive_features, variants, metrics, n_resamples, random_state,
         progress,
@@ -242,8 +245,8 @@ def _compare(
 ) -> DisparityComparison:
     import pandas as pd
 
-    if not isinstance(explainer, LimeExplainer) or explainer.mode != "around":
-        raise InputError("explainer must be a LimeExplainer with mode='around'.")
+    if not isinstance(explainer, LimeExplainer) or explainer.mode not in MODES:
+        raise InputError("explainer must be a LimeExplainer with mode='around' or 'joint'.")
     # One seed for all variants: they differ by their options only.
     seed = as_seed_sequence(random_state)
     if explainer.random_state is None:

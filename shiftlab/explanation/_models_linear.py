@@ -83,6 +83,8 @@ def linear_form(
     if not _known(function.model) or function.output != "auto":
         return None
     margin_of = getattr(function.model, "decision_function", None) or function.model.predict
+    if np.isnan(matrix).any():
+        return None  # what an imputer makes of a missing number is no term of a sum
     known = all(np.isin(matrix[:, j], levels).all() for j, levels in reference.levels.items())
     if not known:
         return None

@@ -9,7 +9,7 @@ from shiftlab._core.columns import Column
 from shiftlab._core.frames import as_table
 from shiftlab.exceptions import InputError
 
-__all__ = ["read_times"]
+__all__ = ["read_times", "times_ahead"]
 
 
 def read_times(environment: Any, n_rows: int) -> np.ndarray:
@@ -61,3 +61,9 @@ def _parse(column: Column) -> np.ndarray:
     if not np.isfinite(values).all():
         raise InputError("environment has labels that are no finite time.")
     return values[column.values]
+
+
+def times_ahead(times: np.ndarray, n_more: int) -> np.ndarray:
+    """Return times and some more at their pace."""
+    step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
+    return np.concatenate([times, times[-1] + step * np.arange(1, n_more + 1)])

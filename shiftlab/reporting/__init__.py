@@ -4,6 +4,7 @@ from shiftlab.reporting._audit import AuditReport, audit_report, audit_schema
 from shiftlab.reporting._audit_ll144 import ImpactRatioReport, impact_ratio_report
 from shiftlab.reporting._discovery import DiscoveryReport, discovery_report
 from shiftlab.reporting._explanation import ExplanationReport, explanation_report
+from shiftlab.reporting._generalization import GeneralizationReport, generalization_report
 from shiftlab.reporting._options import Source
 from shiftlab.reporting._report import ShiftReport, shift_report
 from shiftlab.reporting._study import StudyReport, study_report
@@ -12,6 +13,7 @@ __all__ = [
     "AuditReport",
     "DiscoveryReport",
     "ExplanationReport",
+    "GeneralizationReport",
     "ImpactRatioReport",
     "ShiftReport",
     "Source",
@@ -20,6 +22,7 @@ __all__ = [
     "audit_schema",
     "discovery_report",
     "explanation_report",
+    "generalization_report",
     "impact_ratio_report",
     "shift_report",
     "study_report",

@@ -10,6 +10,7 @@ from shiftlab.explanation import (
     DisparityComparison,
     Explanation,
     ExplanationDisparity,
+    GapDecomposition,
     GapSplit,
 )
 from shiftlab.reporting._document import Document
@@ -29,6 +30,12 @@ LABELS = {
     "auroc": "AUROC",
     "signed": "mean signed error",
     "r2": "R2",
+}
+
+SOURCES = {
+    "sampling": "noise of the draws",
+    "width": "width of the neighbourhood",
+    "family": "the surrogate being a line",
 }
 
 
@@ -58,7 +65,11 @@ class ExplanationReport(Document):
     schema: ClassVar[str] = "shiftlab.explanation_report/1"
     heading: ClassVar[str] = "Are explanations equally faithful?"
     stem: ClassVar[str] = "explanation"
-    optional: ClassVar[tuple[str, ...]] = ("explanation_mitigations", "explanation_split")
+    optional: ClassVar[tuple[str, ...]] = (
+        "explanation_mitigations",
+        "explanation_split",
+        "explanation_sources",
+    )
 
 
 def explanation_report(
@@ -67,6 +78,7 @@ def explanation_report(
     explanation: Explanation | None = None,
     comparison: DisparityComparison | None = None,
     split: GapSplit | None = None,
+    decomposition: GapDecomposition | None = None,
     model: str = "",
     options: dict[str, Any] | None = None,
     source: Source | None = None,
@@ -83,6 +95,8 @@ def explanation_report(
         Mitigations or sizes of the neighbourhood.
     split : GapSplit, optional
         Composition and rest of the gaps.
+    decomposition : GapDecomposition, optional
+        What in the explainer makes the gaps.
     model : str, default ""
         What the black box is, in words.
     options : dict, optional
@@ -117,6 +131,8 @@ def explanation_report(
         sections.append(_mitigation_section(comparison))
     if split is not None:
         sections.append(_split_section(split))
+    if decomposition is not None:
+        sections.append(_source_section(decomposition))
     provenance = provenance_section(
         source=to_plain(source or Source(name="explanations")),
         options=options or {},
@@ -222,6 +238,32 @@ def _split_section(split: GapSplit) -> Section:
     }
     figures = {"parts": figure_to_svg(split.plot)}
     return Section("explanation_split", "Composition or treatment", to_plain(data), (), figures)
+
+
+def _source_section(found: GapDecomposition) -> Section:
+    metric = found.table["metric"].iloc[0]
+    own = found.table[found.table["metric"] == metric]
+    totals = own[own["part"] == "total"]
+    widest = totals.loc[totals["value"].abs().idxmax()]
+    pair = own[(own["group"] == widest["group"]) & (own["reference"] == widest["reference"])]
+    sources = pair[~pair["part"].isin(["total", "remainder"])]
+    largest = sources.loc[sources["value"].abs().idxmax()]
+    finding = (
+        f"Of the gap of {widest['group']} minus {widest['reference']} "
+        f"({LABELS.get(metric, metric)}) of {widest['value']:+.4f}, {SOURCES[largest['part']]} "
+        f"makes most: {largest['value']:+.4f} (interval {largest['low']:+.4f} to "
+        f"{largest['high']:+.4f})."
+    )
+    data = {
+        "rows": _records(found.table),
+        "labels": LABELS,
+        "sources": SOURCES,
+        "method": found.method,
+        "confidence_level": found.confidence_level,
+    }
+    figures = {"parts": figure_to_svg(found.plot)}
+    key, title = "explanation_sources", "What in the explainer"
+    return Section(key, title, to_plain(data), (finding,), figures)
 
 
 def _records(table: "pd.DataFrame") -> list[dict[str, Any]]:

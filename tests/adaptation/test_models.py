@@ -54,17 +54,6 @@ class TestClassifier:
         assert self.log_loss("select") < pooled
         assert self.log_loss("coefficients") < pooled - 0.03
 
-    def test_more_than_two_classes(self):
-        y = np.digitize(TRAIN.y, [-1, 1])
-        names = np.array(["low", "middle", "high"])[y]
-        model = EnvironmentAdaptiveClassifier(strategy="mix", outside="ignore")
-        model.fit(TRAIN.X, names, TRAIN.environment)
-        assert model.predict_proba(NEW.X, NEW.environment).shape == (len(NEW.y), 3)
-        expected = np.array(["low", "middle", "high"])[np.digitize(NEW.y, [-1, 1])]
-        assert model.score(NEW.X, expected, environment=NEW.environment) > 0.5
-        with pytest.raises(InputError, match="only linear"):
-            model.coefficients(NEW.X)
-
     def test_selection_by_squared_loss_screens(self):
         model = EnvironmentAdaptiveClassifier(strategy="select", outside="ignore")
         model.fit(TRAIN.X, LABEL, TRAIN.environment)

@@ -73,7 +73,17 @@ def test_equal_seeds_give_equal_files(folder):
 
 
 def test_everything_at_once(folder):
-    words = ["--mitigations", "--split", "--margin", "0.05", "--adjust", "max-t", "--jobs", "2"]
+    words = [
+        "--mitigations",
+        "--split",
+        "--decompose",
+        "--margin",
+        "0.05",
+        "--adjust",
+        "max-t",
+        "--jobs",
+        "2",
+    ]
     words += ["--train", "loans.csv", "--metrics", "mae,auroc,local_r2", "--max-rows", "300"]
     words += ["--blocks", "30", "--scale", "0.5", "--confidence", "0.9", "--threshold", "0.4"]
     words += ["--model", "credit.skops", "--sensitive", "sex", "--out", "out"]
@@ -83,6 +93,8 @@ def test_everything_at_once(folder):
     assert found["explanation_gaps"]["metrics"] == ["mae", "auroc", "local_r2"]
     assert found["explanation_gaps"]["has_margin"]
     assert len({row["variant"] for row in found["explanation_mitigations"]["rows"]}) == 4
+    sources = {row["part"] for row in found["explanation_sources"]["rows"]}
+    assert sources == {"total", "sampling", "width", "family", "remainder"}
     parts = [row["part"] for row in found["explanation_split"]["rows"]]
     assert parts[:3] == ["total", "composition", "unexplained"]
 

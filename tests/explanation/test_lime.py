@@ -389,13 +389,12 @@ class TestBadInput:
         with pytest.raises(InputError, match=message):
             lime(**options).fit(X)
 
-    @pytest.mark.parametrize("bad", [np.nan, np.inf])
-    def test_missing_and_infinite_values(self, bad):
+    def test_infinite_values(self):
         Z = X.copy()
-        Z[3, 1] = bad
-        with pytest.raises(InputError, match=r"'x1'"):
+        Z[3, 1] = np.inf
+        with pytest.raises(InputError, match="'x1' of X has 1 infinite"):
             lime().fit(Z)
-        with pytest.raises(InputError, match="missing or infinite"):
+        with pytest.raises(InputError, match="infinite values"):
             lime().fit(X).explain(probability, Z)
 
     def test_missing_labels(self):

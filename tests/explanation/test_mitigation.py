@@ -32,7 +32,7 @@ def test_all_cures_are_tried_if_the_attribute_is_named():
     found = compare_mitigations(
         EXPLAINER, bent_for_one_group, X, X[:, 2], column=2, n_resamples=49, random_state=0
     )
-    assert found.table["variant"].nunique() == 8
+    assert found.table["variant"].nunique() == 10
     assert set(found.table["metric"]) == {"mae", "accuracy", "auroc", "signed"}
     kept = found.table[found.table["variant"] == "attribute kept, scale x0.25"]
     assert kept["gap"].iloc[0] < found.table["gap"].iloc[0]

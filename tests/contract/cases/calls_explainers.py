@@ -33,6 +33,7 @@ def fitted():
 FEW = {"metrics": ["mae"], "n_resamples": 19}
 CALLS = {
     "compare_mitigations": ((explainer(), fitted(), X, GROUP), FEW),
+    "decompose_gap": ((explainer(), fitted(), X, GROUP), {**FEW, "more_draws": 2}),
     "explanation_disparity": ((explanation(), GROUP), FEW),
     "explanation_scores": ((explainer(), fitted(), X[:30]), {"n_samples": 3}),
     "fidelity_gap": ((G, GROUP), {"prediction": F}),

@@ -51,6 +51,9 @@ MAKE = {
     "ExplanationDisparity": lambda: package().explanation_disparity(
         explanation(), world()[1], **FEW
     ),
+    "GapDecomposition": lambda: package().decompose_gap(
+        explainer(), model, *world(), more_draws=2, **FEW
+    ),
     "GapSplit": lambda: package().split_gap(
         explanation(), world()[1], world()[0][["$\\frac$ dose"]], n_resamples=19, random_state=0
     ),

@@ -87,8 +87,7 @@ def run_cell(d, n, mode, seeds, peers, **options):
 
 def runs(options):
     seeds = 2 if options.quick else options.seeds
-    for d, n, mode in ((6, 500, "domain"), (10, 500, "domain"), (10, 500, "time"),
-                       (6, 1000, "domain")):  # fmt: skip
+    for d, n, mode in ((6, 1000, "domain"), (10, 500, "domain"), (10, 500, "time")):
         run_cell(d, n, mode, seeds, peers_of(options.peers, n))
 
 
@@ -105,7 +104,7 @@ def scale(options):
 def pairs(options):
     """Accuracy of directions, share decided with the default margin, and accuracy of these."""
     draws = 10 if options.quick else options.draws
-    for mode, domains in (("domain", 10), ("domain", 30), ("time", 10)):
+    for mode, domains in (("time", 10), ("domain", 10), ("domain", 30)):
         for change in CHANGES:
             found, seconds = [], 0.0
             for seed in range(draws):

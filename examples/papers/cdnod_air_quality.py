@@ -52,14 +52,14 @@ def main():
     """Print one line per method, then the edges found with knowledge and why."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--station", default="Dongsi")
-    parser.add_argument("--peers", nargs="*", default=["fisherz"], help="tests of causal-learn")
+    parser.add_argument("--tests", nargs="*", default=["fisherz"], help="of causal-learn")
     options = parser.parse_args()
     table = table_of(options.station)
     day, names = np.arange(len(table), dtype=float), list(table)
     known = Knowledge(tiers=[WEATHER, POLLUTANTS])
     print(f"{len(table)} days of {options.station}")
     searches = {"shiftlab": lambda: ours(table, day).graph_}
-    for test in options.peers:
+    for test in options.tests:
         searches[f"causal-learn {test}"] = lambda test=test: causallearn_cdnod(
             test, table, day, names, 0.01
         )[0]

@@ -130,9 +130,8 @@ def main():
         for name, model in models.items():
             sizes = (200, 2000) if not options.quick else (400,)
             lime_line(name, model, X, "quartile", sizes, peer_rows)
-            lime_line(
-                name, model, X, "quartile", sizes[:1], peer_rows, n_samples=BALANCED_SAMPLES[d]
-            )
+            fewer = {"n_samples": BALANCED_SAMPLES[d]}
+            lime_line(name, model, X, "quartile", sizes[:1], peer_rows, **fewer)
         logistic = models["logistic"]
         lime_line("logistic, generic", logistic, X, "around", (400,), peer_rows, generic=True)
         lime_line("logistic, fast path", logistic, X, "around", (2000, rows), peer_rows)

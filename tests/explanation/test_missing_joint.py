@@ -118,10 +118,11 @@ class TestMissing:
             lime(mode="mean").fit(HOLES).explain(TREES, HOLES)
         with pytest.raises(InputError, match="'x1' has missing cells"):
             lime(categorical=[1]).fit(HOLES)
+        rows = np.round(FULL)
+        explainer = lime(categorical=[2]).fit(rows.copy())
+        rows[0, 2] = np.nan
         with pytest.raises(InputError, match="'x2' has missing cells"):
-            rows = np.round(FULL)
-            rows[0, 2] = np.nan
-            lime(categorical=[2]).fit(np.round(FULL)).explain(lambda t: t[:, 0], rows)
+            explainer.explain(lambda t: t[:, 0], rows)
 
 
 def correlated(n=3000):

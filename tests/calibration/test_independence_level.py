@@ -88,14 +88,6 @@ TESTS = {
 }
 
 
-#: Known exceptions; the guide tells them too.
-NOT_KEPT = {
-    ("kernel", "invariant", 100): "few rows cannot tell ten domains from four covariates",
-    ("kernel", "invariant", 1000): "four covariates need more functions than the default has",
-    ("kernel", "nonlinear", 10_000): "kinks in four variables need more functions than the default",
-}
-
-
 def unconditional(test, n, runs):
     """Share of rejections for two independent heavy-tailed variables, nothing given."""
     found = 0
@@ -153,9 +145,7 @@ def test_fixed_widths_lose_the_level_where_the_chosen_ones_keep_it():
 @pytest.mark.slow
 @pytest.mark.parametrize("n", [100, 1000, 10_000])
 @pytest.mark.parametrize(("name", "world"), CASES)
-def test_level(request, name, world, n):
-    if (name, world, n) in NOT_KEPT:
-        request.applymarker(pytest.mark.xfail(reason=NOT_KEPT[name, world, n], strict=True))
+def test_level(name, world, n):
     runs = 2000
     for d in (1, 2, 3, 4):
         share = rejections(TESTS[name][0], world, n, d, runs)

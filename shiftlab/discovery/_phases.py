@@ -127,9 +127,12 @@ def run_phases(prepared: Prepared, settings: Settings, root_name: str) -> Findin
     if settings.orient == "skeleton":
         state = Orientation(np.asarray(skeleton.adjacent, dtype=np.int8), rules)
         return Findings(tests, skeleton, state, state.marks.copy(), root)
-    # Small sets hardly lose an edge, and whoever asks for them wants no larger ones.
-    direct = orient_and_restore if settings.max_cond >= LEAST_RESTORED else orient
-    state = direct(skeleton, tests, rules, root=root, alpha=settings.alpha)
+    # Small sets hardly lose an edge, and whoever asks for them wants no larger ones; edges that
+    # come back are no longer under the control of the false-discovery rate.
+    checked = settings.max_cond >= LEAST_RESTORED and settings.correction == "none"
+    state = (orient_and_restore if checked else orient)(
+        skeleton, tests, rules, root=root, alpha=settings.alpha
+    )
     found = Findings(tests, skeleton, state, state.marks.copy(), root)
     if found.changing:
         mechanisms = Mechanisms([(column,) for column in table], surrogate)

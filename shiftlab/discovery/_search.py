@@ -145,7 +145,8 @@ def find_skeleton(
 ) -> Skeleton:
     """Remove every edge whose ends become independent given some of their neighbours.
 
-    Each depth uses the neighbours at its start, so that the order of variables plays no part.
+    Every pair is tested with one set per round, and edges go at the end of a round, so that the
+    order of variables plays no part.
 
     Parameters
     ----------
@@ -196,10 +197,12 @@ def _test_depth(
     Returns whether there was anything to test.
     """
     waiting = {pair: _candidate_sets(state.adjacent, rules, pair, size, strength) for pair in pairs}
-    removed: dict[Pair, tuple[int, ...]] = {}
     tested = False
     while waiting:
-        drawn = {pair: next(sets, None) for pair, sets in waiting.items()}
+        drawn = {
+            pair: next((s for s in sets if _may_separate(state.adjacent, rules, pair, s)), None)
+            for pair, sets in waiting.items()
+        }
         queries = {pair: given for pair, given in drawn.items() if given is not None}
         tested |= bool(queries)
         values = tests.pvalues([(*pair, given) for pair, given in queries.items()])
@@ -208,12 +211,20 @@ def _test_depth(
             state.evidence[pair].add(pvalue, given)
             if size == 0:
                 strength[pair] = strength[pair[::-1]] = tests.effect(*pair)
+        for (pair, given), pvalue in zip(queries.items(), values, strict=True):
             if pvalue > alpha:
-                removed[pair] = given
+                state.separate(pair, given)
                 del waiting[pair]
-    for pair, given in removed.items():
-        state.separate(pair, given)
     return tested
+
+
+def _may_separate(adjacent: np.ndarray, rules: Rules, pair: Pair, given: tuple[int, ...]) -> bool:
+    """Tell whether a set still consists of possible parents of one end."""
+    members = list(given)
+    return any(
+        rules.may_precede[other, end] and (adjacent[end] & rules.may_cause[:, end])[members].all()
+        for end, other in (pair, pair[::-1])
+    )
 
 
 def _candidate_sets(

@@ -96,6 +96,11 @@ def _add_fit(actions: Any) -> None:
     ):
         parser.add_argument(option, action="append", default=[], metavar="COL[,COL]", help=text)
     parser.add_argument(
+        "--selector", choices=("risk", "regret", "argmin", "network", "deepsets"),
+        help="how subsets and gates are told from a batch; deepsets needs torch (default: risk; "
+        "mask: linear and network)",
+    )  # fmt: skip
+    parser.add_argument(
         "--summary", default="moments",
         help="summaries of a batch, joined by commas: means, moments, correlations, paper, "
         "quantiles, missing (default: moments)",
@@ -184,7 +189,7 @@ def _model(options: argparse.Namespace, y: Any, known: list[str]) -> Any:
     cv = int(options.cv) if options.cv.isdigit() else options.cv
     return kind(
         strategy=options.strategy, always_include=split_columns(options.always, known),
-        never_include=split_columns(options.never, known),
+        never_include=split_columns(options.never, known), selector=options.selector,
         summary=[word.strip() for word in options.summary.split(",")], cv=cv,
         guard=None if options.no_guard else "pooled", outside=options.outside,
         environment=options.environment, n_jobs=options.jobs, random_state=options.seed,

@@ -97,7 +97,7 @@ class TestMissing:
         assert_array_equal(lime().fit(sparse).reference_.mean, lime().fit(frame).reference_.mean)
 
     def test_order_does_not_matter_and_an_audit_goes_through(self):
-        explainer = lime(n_blocks=25).fit(HOLES)
+        explainer = lime(n_blocks=25, n_samples=60).fit(HOLES)
         group = FULL[:, 2] > 0
         found = explainer.explain(TREES, HOLES, stratify=group)
         back = explainer.explain(TREES, HOLES[::-1], stratify=group[::-1])

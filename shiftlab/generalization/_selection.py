@@ -209,9 +209,13 @@ def _forecast_error(abduction: Abduction, held: Task) -> float:
 
 
 def _pick_drift(errors: dict[str, float]) -> str:
-    """Take the kind that forecasts best; among equals the one that says most about the drift."""
-    least = min(errors.values())
-    good = [kind for kind, error in errors.items() if error <= 1.2 * least + 0.03]
+    """Take the kind that forecasts best; among equals the one that says most about the drift.
+
+    A drift that forecasts later domains worse than no drift at all is not there.
+    """
+    limit = 1.2 * min(errors.values()) + 0.03
+    limit = min(limit, errors.get("none", limit))
+    good = [kind for kind, error in errors.items() if error <= limit]
     return good[-1]
 
 

@@ -17,6 +17,7 @@ from shiftlab.independence._variables import Variable
 __all__ = ["IndexedTest"]
 
 Key = tuple[int, int, tuple[int, ...]]
+UNDEFINED = "the statistic is undefined"
 
 
 class IndexedTest:
@@ -86,6 +87,11 @@ class IndexedTest:
     def n_variables(self) -> int:
         """Number of variables."""
         return len(self.variables)
+
+    @property
+    def undefined(self) -> list[Key]:
+        """Questions whose statistic or p-value was undefined and read as no evidence."""
+        return [key for key, answer in self._known.items() if UNDEFINED in answer[0].notes]
 
     def test(self, i: int | str, j: int | str, given: Sequence[int | str] = ()) -> CIResult:
         """Test variable `i` independent of variable `j` given others.
@@ -263,5 +269,5 @@ def _defined(outcome: Outcome) -> Outcome:
     """Read an undefined statistic or p-value as no evidence, and say so."""
     if np.isfinite(outcome.statistic) and 0 <= outcome.pvalue <= 1:
         return outcome
-    notes = (*outcome.notes, "the statistic is undefined")
+    notes = (*outcome.notes, UNDEFINED)
     return Outcome(0.0, 1.0, 0.0, notes, outcome.pvalue_method)

@@ -9,16 +9,19 @@ the smooth paths of the authors' second example, ``smooth_module.mat``, named by
 import argparse
 import time
 import warnings
-from contextlib import redirect_stderr
 from functools import partial
-from io import StringIO
+from resource import RUSAGE_SELF, getrusage
 
 import numpy as np
+from discovery_peers import causallearn_cdnod, tigramite_jpcmci
 from discovery_worlds import draw_pair, draw_world, smooth_path
 
 from shiftlab.discovery import CDNOD, driving_force, independent_changes
-from shiftlab.graphs import Edge, MixedGraph, compare_graphs, from_causallearn
+from shiftlab.graphs import Edge, MixedGraph, compare_graphs
 
+#: causal-learn's tests of numbers, and tigramite; kernel matrices of many rows do not end.
+PEERS = ("fisherz", "rcit", "kci", "fastkci", "jpcmci")
+MOST_ROWS = {"kci": 500, "fastkci": 500}
 CHANGES = ("coefficient", "shift", "variance")
 
 
@@ -34,18 +37,17 @@ def f1(found, true):
     return 2 * len(found & true) / total if total else 1.0
 
 
-def causallearn_cdnod(data, surrogate, test, names, alpha=0.05):
-    """Run the peer with the environment as its numeric column; return graph and changing names."""
-    from causallearn.search.ConstraintBased.CDNOD import cdnod
-
-    numbers = np.unique(surrogate, return_inverse=True)[1].astype(float)[:, None]
-    with warnings.catch_warnings(), redirect_stderr(StringIO()):  # it draws bars when told not to
-        warnings.simplefilter("ignore")
-        found = cdnod(np.asarray(data, float), numbers, alpha, test, show_progress=False)
-    graph = from_causallearn(found)
-    rename = dict(zip(graph.nodes, [*names, "environment"], strict=True))
-    graph = graph.rename(rename)
-    return graph.subgraph(names), [n for n in names if graph.has_edge(n, "environment")]
+def peers_of(names, n_rows):
+    """Return the other searches by name, each called with (data, surrogate, names, alpha)."""
+    found = {}
+    for name in names:
+        if n_rows > MOST_ROWS.get(name, n_rows):
+            print(f"    {name} is left out: it would take hours for {n_rows} rows")
+        elif name == "jpcmci":
+            found["tigramite J-PCMCI+"] = tigramite_jpcmci
+        else:
+            found[f"causal-learn {name}"] = partial(causallearn_cdnod, name)
+    return found
 
 
 def world_scores(graph, changing, truth, true_changing):
@@ -66,11 +68,11 @@ def run_cell(d, n, mode, seeds, peers, **options):
         scores = world_scores(model.graph_, model.changing_, truth, moved)
         before = compare_graphs(model.invariance_graph_, truth).direction_f1
         rows.setdefault("shiftlab", []).append((seconds, *scores, before, model.n_tests_))
-        for test in peers:
-            search = partial(causallearn_cdnod, data, surrogate, test, names)
-            (graph, found), seconds = timed(search)
+        for name, search in peers.items():
+            level = options.get("alpha", 0.05)
+            (graph, found), seconds = timed(partial(search, data, surrogate, names, level))
             scores = world_scores(graph, found, truth, moved)
-            rows.setdefault(f"causal-learn {test}", []).append((seconds, *scores, scores[1], 0))
+            rows.setdefault(name, []).append((seconds, *scores, scores[1], 0))
     ours = np.mean([row[0] for row in rows["shiftlab"]])
     for name, values in rows.items():
         mean = np.mean(values, axis=0)
@@ -85,22 +87,24 @@ def run_cell(d, n, mode, seeds, peers, **options):
 
 def runs(options):
     seeds = 2 if options.quick else options.seeds
-    for d, n, mode in ((6, 500, "domain"), (10, 500, "domain"), (10, 500, "time"),
-                       (6, 1000, "domain")):  # fmt: skip
-        peers = ["fisherz", *(["kci"] if options.kci and n <= 500 else [])]
-        run_cell(d, n, mode, seeds, peers)
+    for d, n, mode in ((6, 1000, "domain"), (10, 500, "domain"), (10, 500, "time")):
+        run_cell(d, n, mode, seeds, peers_of(options.peers, n))
 
 
 def scale(options):
-    run_cell(20, 1000 if options.quick else 10_000, "domain", 1, ["fisherz"], alpha=0.01)
-    n = 5_000 if options.quick else 100_000
-    run_cell(10, n, "domain", 1, ["fisherz"], alpha=0.001, max_cond=2)
+    for d, n, choice in (
+        (20, 10_000, {"alpha": 0.01}),
+        (10, 100_000, {"alpha": 0.001, "max_cond": 2}),
+    ):
+        n = n // 10 if options.quick else n
+        run_cell(d, n, "domain", 1, peers_of(options.peers, n), **choice)
+        print(f"    memory at most {getrusage(RUSAGE_SELF).ru_maxrss / 2**20:.1f} GB", flush=True)
 
 
 def pairs(options):
     """Accuracy of directions, share decided with the default margin, and accuracy of these."""
     draws = 10 if options.quick else options.draws
-    for mode, domains in (("domain", 10), ("domain", 30), ("time", 10)):
+    for mode, domains in (("time", 10), ("domain", 10), ("domain", 30)):
         for change in CHANGES:
             found, seconds = [], 0.0
             for seed in range(draws):
@@ -217,9 +221,8 @@ def real(options):
         moved = {t[0] for t in data.truth["targets"].values() if t[0] in names}
         values, site = frame[names], frame[environment].to_numpy()
         searches = {f"shiftlab max_cond {k}": partial(our_search, values, site, k) for k in (1, 3)}
-        for test in ["fisherz", *(["kci"] if options.kci else [])]:
-            search = partial(causallearn_cdnod, values, site, test, names, 0.01)
-            searches[f"causal-learn {test}"] = search
+        for name, search in peers_of(options.peers, n).items():
+            searches[name] = partial(search, values, site, names, 0.01)
         for name, search in searches.items():
             (graph, changing), seconds = timed(search)
             found = compare_graphs(graph, truth)
@@ -244,7 +247,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--draws", type=int, default=100)
     parser.add_argument("--rows", type=int, default=2000, help="of the part real")
-    parser.add_argument("--kci", action="store_true", help="the slow kernel test of the peer too")
+    parser.add_argument("--peers", nargs="*", choices=PEERS, default=["fisherz"])
     parser.add_argument("--authors-paths", metavar="FILE")
     options = parser.parse_args()
     globals()[options.part](options)

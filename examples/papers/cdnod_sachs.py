@@ -6,24 +6,25 @@ the folder of public data.
 """
 
 import argparse
+import sys
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+
+from discovery_peers import causallearn_cdnod
+
 from shiftlab.datasets import fetch_sachs
 from shiftlab.discovery import CDNOD
-from shiftlab.graphs import MixedGraph, compare_graphs, from_causallearn
+from shiftlab.graphs import MixedGraph, compare_graphs
 
 
 def peer(values, site, names):
     """Search with causal-learn and partial correlations; its environment is a number."""
-    from causallearn.search.ConstraintBased.CDNOD import cdnod
-
-    codes = np.unique(site, return_inverse=True)[1].astype(float)[:, None]
-    found = cdnod(values.to_numpy(float), codes, 0.01, "fisherz", show_progress=False)
-    found = from_causallearn(found)
-    return found.rename(dict(zip(found.nodes, [*names, "site"], strict=True))).subgraph(names)
+    return causallearn_cdnod("fisherz", values, site, names, 0.01)[0]
 
 
 def main():

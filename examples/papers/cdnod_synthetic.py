@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
-from bench_discovery import run_cell
+from bench_discovery import PEERS, peers_of, run_cell
 
 
 def main():
@@ -19,12 +19,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--sizes", type=int, nargs="+", default=[600, 1000, 1500])
-    parser.add_argument("--kci", action="store_true", help="the peer's kernel test too: hours")
+    parser.add_argument("--peers", nargs="*", choices=PEERS, default=["fisherz"])
     options = parser.parse_args()
     for mode in ("domain", "time"):
         for n in options.sizes:
-            peers = ["fisherz", *(["kci"] if options.kci else [])]
-            run_cell(6, n, mode, options.seeds, peers)
+            run_cell(6, n, mode, options.seeds, peers_of(options.peers, n))
 
 
 if __name__ == "__main__":

@@ -8,24 +8,25 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from shiftlab._core.checks import check_option
-from shiftlab._core.random import RandomState
+from shiftlab._core.random import RandomState, spawn_seeds
 from shiftlab._core.validation import Labels, check_environment, check_weights
 from shiftlab.adaptation._batches import MIN_BATCH_ROWS, Batches, read_batches, read_labels
 from shiftlab.adaptation._clones import fit_clones
+from shiftlab.adaptation._deepsets import require_torch
 from shiftlab.adaptation._encode import Encoder, fit_encoder
 from shiftlab.adaptation._fit import (
     Design,
     Fitted,
     Options,
     fit_linear,
-    make_task,
     summary_table,
 )
 from shiftlab.adaptation._generic import MOST_MODELS
 from shiftlab.adaptation._gram import Moments, build_moments
 from shiftlab.adaptation._intervals import EnvironmentQuantiles
-from shiftlab.adaptation._problem import Problem
-from shiftlab.adaptation._strategies import Task
+from shiftlab.adaptation._known import Known, SetRows
+from shiftlab.adaptation._order import in_order_of_content
+from shiftlab.adaptation._rungs import TrainingRows
 from shiftlab.adaptation._subsets import (
     candidate_sets,
     portfolio,
@@ -34,6 +35,7 @@ from shiftlab.adaptation._subsets import (
     to_columns,
 )
 from shiftlab.adaptation._summaries import SummarySpec, parse_summary
+from shiftlab.adaptation._task import Task
 from shiftlab.adaptation._tell import Telling
 from shiftlab.exceptions import InputError, InputWarning
 
@@ -44,6 +46,7 @@ STRATEGIES = (
 )  # fmt: skip
 #: What other models than linear ones offer.
 GENERIC = ("auto", "select", "mix", "augment", "pooled")
+SELECTORS = (None, "risk", "regret", "argmin", "network", "deepsets")
 OUTSIDE = ("warn", "causal", "pooled", "nan", "ignore")
 #: Sets that a search among too many subsets keeps.
 SEARCHED = 64
@@ -79,6 +82,7 @@ class AdaptiveBase(Telling, BaseEstimator):
         environment_weight: str = "rows",
         n_jobs: int | None = None,
         random_state: RandomState = 0,
+        device: str | None = None,
     ) -> None:
         self.estimator = estimator
         self.strategy = strategy
@@ -94,6 +98,7 @@ class AdaptiveBase(Telling, BaseEstimator):
         self.environment_weight = environment_weight
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.device = device
 
     # -- fitting ---------------------------------------------------------------------------------
 
@@ -104,7 +109,11 @@ class AdaptiveBase(Telling, BaseEstimator):
         elif self.strategy == "augment":
             raise InputError("strategy='augment' needs an estimator.")
         if not hasattr(self.selector, "fit"):
-            check_option(self.selector, (None, "risk", "regret", "argmin"), "selector")
+            check_option(self.selector, SELECTORS, "selector")
+        if self.selector == "deepsets":
+            if self.estimator is not None:
+                raise InputError("selector='deepsets' is for linear models; leave estimator None.")
+            require_torch()
         check_option(self.outside, OUTSIDE, "outside")
         check_option(self.guard, ("pooled", None), "guard")
         check_option(self.environment_weight, ("rows", "equal"), "environment_weight")
@@ -150,7 +159,9 @@ class AdaptiveBase(Telling, BaseEstimator):
         if sample_weight is not None and not np.asarray(sample_weight).any():
             raise InputError("sample_weight: every weight is zero.")
         weights = check_weights(sample_weight, len(raw))
-        raw, y, missing, labels, weights = _in_order_of_content(raw, y, missing, labels, weights)
+        raw, y, missing, labels, weights, by_label = in_order_of_content(
+            raw, y, missing, labels, weights
+        )
         moments = build_moments(raw - raw.mean(axis=0), y - y.mean(), labels, weights)
         _, offset, scale = moments.standardised()
         centre = raw.mean(axis=0) + offset
@@ -158,18 +169,25 @@ class AdaptiveBase(Telling, BaseEstimator):
         moments = build_moments(standard, y, labels, weights)
         spec = self._spec(encoder)
         summaries, names = summary_table(spec, moments, labels, (standard, raw, missing))
-        design = Design(encoder, centre, scale, labels, moments, spec, summaries, names)
+        design = Design(encoder, centre, scale, labels, moments, spec, summaries, names, by_label)
         rows = (standard, y, labels, weights)
-        if self._uses_clones():
+        if self.estimator is not None:
             self._finish_generic(design, rows)
-        else:
-            self._generic = None
-            self._finish(self._make_problem(moments, self._shares(moments), rows), design)
-            self._keep_residuals(standard, y, labels)
+            return self
+        self._generic = None
+        seed = self._seeds()[0]
+        known = Known(
+            self._make_problem(moments, self._shares(moments), rows), summaries,
+            SetRows(standard, labels.codes, len(labels)) if self.selector == "deepsets" else None,
+        )  # fmt: skip
+        self._finish(known, design, TrainingRows(spec, standard, raw, missing, labels, seed))
+        self._keep_residuals(standard, y, labels)
         return self
 
-    def _uses_clones(self) -> bool:
-        return self.estimator is not None
+    def _seeds(self) -> list[np.random.SeedSequence]:
+        """Seeds of the drawn batches and of the networks; folds use the random state itself."""
+        state = self.random_state
+        return spawn_seeds(state if isinstance(state, (int, np.integer)) else 0, 2)
 
     def _options(self) -> Options:
         return Options(
@@ -200,37 +218,52 @@ class AdaptiveBase(Telling, BaseEstimator):
             keep = [int((sets == row).all(axis=1).argmax()) for row in (~never, always)]
             sets = sets[portfolio(design.moments.all_risks(vectors), most, keep)]
         is_mean = np.zeros(len(design.summary_names), dtype=bool)
-        known = design.spec.is_mean()
-        is_mean[: len(known)] = known
-        return sets, make_task(sets, encoder, always, never, is_mean, self.selector)
+        named = design.spec.is_mean()
+        is_mean[: len(named)] = named
+        pooled = int(np.flatnonzero((sets == ~never).all(axis=1))[0])
+        causal = np.flatnonzero((sets == always).all(axis=1))
+        return sets, Task(
+            to_columns(sets, encoder.groups), pooled, int(causal[0]) if len(causal) else pooled,
+            is_mean, always[encoder.groups], self.selector, self._gates(), self._seeds()[1],
+            self.device,
+        )  # fmt: skip
+
+    def _gates(self) -> tuple[tuple[str, bool], ...]:
+        """Kinds of gates that strategy "mask" compares; in "auto" the quick and flexible one."""
+        named = self.selector if isinstance(self.selector, str) else ""
+        own = (named,) if named in ("network", "deepsets") else ()
+        if self.strategy == "auto":
+            return tuple((form, True) for form in ("linear", *own))
+        return tuple(
+            (form, moves) for form in own or ("linear", "network") for moves in (False, True)
+        )
 
     def _most_sets(self) -> int:
         """How many candidates the loss can deal with."""
         return 2**20
 
-    def _finish(self, problem: Problem, design: Design) -> None:
+    def _finish(self, known: Known, design: Design, rows: TrainingRows | None) -> None:
         sets, task = self._plan(design, self._most_sets())
-        fitted = fit_linear(problem, design, sets, task, self._options())
+        fitted = fit_linear(known, design, sets, task, self._options(), rows)
         self._design, self._fitted = design, fitted
+        self._n_scores = known.problem.n_scores
         self._describe(fitted, design)
 
     def _finish_generic(self, design: Design, rows: tuple[Any, ...]) -> None:
         sets, task = self._plan(design, MOST_MODELS)
         self._generic, fitted = fit_clones(
-            self._template(), rows, design, sets, task, self._options()
+            self.estimator, rows, design, sets, task, self._options()
         )
-        self._design, self._fitted = design, fitted
+        self._design, self._fitted, self._n_scores = design, fitted, 1
         self._residuals: EnvironmentQuantiles | None = None
         self._describe(fitted, design)
 
-    def _template(self) -> Any:
-        return self.estimator
-
     def _describe(self, fitted: Fitted, design: Design) -> None:
         choice = fitted.choice
-        self.environments_ = np.array(design.labels.categories, dtype=object)
+        self.environments_ = np.empty(len(design.labels), dtype=object)
+        self.environments_[:] = [design.labels.categories[code] for code in design.by_label]
         self.candidates_ = fitted.sets
-        self.environment_risks_ = fitted.risks
+        self.environment_risks_ = fitted.risks[design.by_label]
         self.strategy_ = choice.setting.strategy
         self.guard_active_ = choice.guard_active
         self.variables_ = design.encoder.names
@@ -271,9 +304,13 @@ class AdaptiveBase(Telling, BaseEstimator):
     def _vectors(self, batches: Batches) -> tuple[np.ndarray, list[str], np.ndarray, np.ndarray]:
         """Coefficients of each batch, the fallback used, p-values and who is outside."""
         fitted: Fitted = self._fitted
-        z = fitted.choice.scale.standardise(batches.summaries, batches.n_rows)
-        vectors = fitted.choice.rule.coefficients(z)
-        fallback = [""] * len(z)
+        m = len(batches.summaries)
+        vectors = np.zeros((m, len(fitted.pooled)))
+        rows = batches.sets()
+        for rung, chosen in fitted.by_size(batches.n_rows):
+            z = rung.scale.standardise(batches.summaries[chosen], batches.n_rows[chosen])
+            vectors[chosen] = rung.rule.coefficients(z, rows.take(chosen))
+        fallback = [""] * m
         pvalues, outside = self._outside(batches)
         if self.outside in ("causal", "pooled", "nan"):
             instead = {"causal": fitted.causal, "pooled": fitted.pooled}.get(
@@ -305,8 +342,14 @@ class AdaptiveBase(Telling, BaseEstimator):
             )
         if self._generic is not None:
             return self._clone_predictions(batches, fallback)
-        own = vectors[batches.labels.codes]
-        return np.asarray(own[:, 0] + (batches.X * own[:, 1:]).sum(axis=1))
+        shape = (len(vectors), self._n_scores, -1)
+        scores = [
+            own[:, 0] + (batches.X * own[:, 1:]).sum(axis=1)
+            for own in (
+                part[batches.labels.codes] for part in vectors.reshape(shape).swapaxes(0, 1)
+            )
+        ]
+        return np.asarray(scores[0] if len(scores) == 1 else np.column_stack(scores))
 
     def _clone_predictions(self, batches: Batches, fallback: list[str]) -> np.ndarray:
         fitted: Fitted = self._fitted
@@ -319,22 +362,3 @@ class AdaptiveBase(Telling, BaseEstimator):
                 rows = np.array([text == name for text in fallback])[batches.labels.codes]
                 found[rows] = np.nan if name == "nan" else clones.plain(batches.X[rows], name)
         return np.asarray(found)
-
-
-def _in_order_of_content(
-    raw: np.ndarray,
-    y: np.ndarray,
-    missing: np.ndarray,
-    labels: Labels,
-    weights: np.ndarray | None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, Labels, np.ndarray | None]:
-    """Sort rows by what they hold, so that their order cannot change the last bits of sums."""
-    key = np.asarray(y, dtype=np.float64) * 1.2345678901
-    for j in range(raw.shape[1]):
-        key = key + raw[:, j] * np.sqrt(2.0 + j)
-    order = np.lexsort((key, labels.codes))
-    sorted_labels = Labels(labels.name, labels.codes[order], labels.categories)
-    return (
-        raw[order], y[order], missing[order], sorted_labels,
-        None if weights is None else weights[order],
-    )  # fmt: skip

@@ -9,6 +9,7 @@ from shiftlab._core.channels import split_channel
 from shiftlab._core.validation import Labels, check_environment
 from shiftlab.adaptation._encode import Encoder
 from shiftlab.adaptation._gram import Moments, build_moments
+from shiftlab.adaptation._known import SetRows
 from shiftlab.adaptation._summaries import SummarySpec
 
 __all__ = [
@@ -55,6 +56,10 @@ class Batches:
     def n_rows(self) -> np.ndarray:
         """Rows of each environment."""
         return np.asarray(self.labels.counts, dtype=np.float64)
+
+    def sets(self) -> SetRows:
+        """Rows by environment, for rules that read them."""
+        return SetRows.of(self.X, self.labels)
 
 
 def read_labels(X: Any, column: Any, environment: Any) -> tuple[Any, Any]:
@@ -106,15 +111,14 @@ def summarise(
     missing: np.ndarray | None,
 ) -> tuple[np.ndarray, list[int]]:
     """Summarise every environment; returns how many numbers each function gave, too."""
-    counts = labels.counts.astype(float)
+    known = spec.from_moments(labels.counts.astype(float), moments.gram)
     if not spec.needs_rows or X is None or raw is None:
-        values = [spec.from_moments(n, g) for n, g in zip(counts, moments.gram, strict=True)]
-        return np.array(values), []
+        return known, []
     order = np.argsort(labels.codes, kind="stable")
     sizes: list[int] = []
     found = []
-    for code, rows in enumerate(np.split(order, np.cumsum(labels.counts)[:-1])):
+    for rows in np.split(order, np.cumsum(labels.counts)[:-1]):
         gaps = None if missing is None else missing[rows]
-        value, sizes = spec.from_rows(counts[code], moments.gram[code], X[rows], gaps, raw[rows])
+        value, sizes = spec.from_rows(X[rows], gaps, raw[rows])
         found.append(value)
-    return np.array(found), sizes
+    return np.hstack([known, np.array(found)]), sizes

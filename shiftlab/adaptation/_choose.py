@@ -1,7 +1,7 @@
 """Which strategy: cross-validation over environments, and the guard against doing harm."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,13 +9,22 @@ import numpy as np
 from shiftlab._core.checks import check_integer
 from shiftlab._core.parallel import parallel_map
 from shiftlab._core.random import RandomState, as_generator
-from shiftlab.adaptation._features import SummaryScale, fit_scale
+from shiftlab.adaptation._features import SummaryScale
+from shiftlab.adaptation._known import Known
 from shiftlab.adaptation._problem import Problem
 from shiftlab.adaptation._rules import AverageRule, Rule
-from shiftlab.adaptation._strategies import FAMILIES, Setting, Task
+from shiftlab.adaptation._strategies import FAMILIES
+from shiftlab.adaptation._task import Setting, Task
 from shiftlab.exceptions import InputError
 
-__all__ = ["Choice", "Summaries", "choose_rule", "environment_folds", "setting_weights"]
+__all__ = [
+    "Choice",
+    "choose_rule",
+    "environment_folds",
+    "fit_weighted",
+    "screen",
+    "setting_weights",
+]
 
 #: Below this many environments every one is left out in turn; up to the second, ten folds are made.
 LEAVE_ONE_OUT, TEN_FOLDS = 10, 40
@@ -23,35 +32,6 @@ LEAVE_ONE_OUT, TEN_FOLDS = 10, 40
 GUARD = 0.5
 #: Settings with less than this share of the largest weight are left out.
 SMALLEST_WEIGHT = 0.02
-
-
-@dataclass(frozen=True)
-class Summaries:
-    """Summaries of the training environments and what is known of their noise.
-
-    Attributes
-    ----------
-    values : ndarray of shape (E, d)
-    n_rows : ndarray of shape (E,)
-    noise, lost : ndarray of shape (d,)
-        See `SummarySpec.noise` and `SummarySpec.lost_rows`.
-    usable : ndarray of bool, shape (E,)
-        Environments with rows enough to be summarised.
-    """
-
-    values: np.ndarray
-    n_rows: np.ndarray
-    noise: np.ndarray
-    lost: np.ndarray
-    usable: np.ndarray
-
-    def scale(self, chosen: np.ndarray) -> SummaryScale:
-        """Learn the scale from some environments."""
-        return fit_scale(self.values[chosen], self.n_rows[chosen], self.noise, self.lost)
-
-    def standardised(self, scale: SummaryScale, chosen: np.ndarray) -> np.ndarray:
-        """Return the standardised summaries of some environments."""
-        return scale.standardise(self.values[chosen], self.n_rows[chosen])
 
 
 @dataclass(frozen=True)
@@ -132,8 +112,7 @@ def environment_folds(
 
 
 def choose_rule(
-    problem: Problem,
-    summaries: Summaries,
+    known: Known,
     task: Task,
     families: Sequence[str],
     folds: Sequence[np.ndarray],
@@ -146,14 +125,11 @@ def choose_rule(
 
     Without `pooled_allowed` the pooled model is there for the guard alone.
     """
-    usable = summaries.usable
-    tasks = [
-        (problem, summaries, task, tuple(families), np.intersect1d(fold, np.flatnonzero(usable)))
-        for fold in folds
-    ]
+    usable = known.usable
+    tasks = [(known, task, tuple(families), np.intersect1d(fold, usable)) for fold in folds]
     parts = parallel_map(_fit_fold, [t for t in tasks if len(t[-1])], n_jobs=n_jobs)
     settings = max((part[0] for part in parts), key=len)
-    slots = len(settings)
+    slots, problem = len(settings), known.problem
     shape = (slots, len(problem))
     losses = np.full(shape, np.nan)
     vectors = np.full((*shape, problem.n_coefficients), np.nan)
@@ -170,12 +146,33 @@ def choose_rule(
     if active:
         weights = np.eye(slots)[reference]
         held_out = vectors[reference]
-    scale = summaries.scale(np.flatnonzero(usable))
-    rule, weights = _fit_weighted(problem, summaries, task, scale, settings, weights)
+    scale = known.summaries.scale(usable)
+    rule, weights = fit_weighted(known, task, scale, settings, weights)
     return Choice(
         settings[int(weights.argmax())], rule, scale, settings, losses, weights, held_out,
         active, proposed,
     )  # fmt: skip
+
+
+def screen(known: Known, task: Task, folds: Sequence[np.ndarray], n_jobs: int | None) -> Task:
+    """Keep forms and penalties that a squared loss, quick to fit, does not rule out.
+
+    The neighbours of each penalty stay, too.
+    """
+    losses: list[np.ndarray] = []
+    settings: tuple[Setting, ...] = ()
+    for problem in known.problem.squared():
+        twin = replace(known, problem=problem, rows=None)
+        jobs = [(twin, task, ("coefficients",), fold) for fold in folds]
+        parts = parallel_map(_fit_fold, jobs, n_jobs=n_jobs)
+        settings = max((part[0] for part in parts), key=len)
+        losses.append(np.hstack([_aligned(settings, f, r, np.inf) for f, _, r, _ in parts]))
+    total = np.sum(losses, axis=0)
+    chosen = setting_weights(total, np.isfinite(total).all(axis=1)) > 0
+    kept = chosen | np.append(chosen[1:], False) | np.append(False, chosen[:-1])
+    return replace(
+        task, wanted=Setting.by_strategy(s for s, k in zip(settings, kept, strict=True) if k)
+    )
 
 
 def setting_weights(losses: np.ndarray, allowed: np.ndarray, *, sharp: bool = False) -> np.ndarray:
@@ -212,56 +209,44 @@ def _does_not_pay(
     return bool(gain.mean() <= GUARD * gain.std(ddof=1) / np.sqrt(len(gain)))
 
 
-def _fit_weighted(
-    problem: Problem,
-    summaries: Summaries,
-    task: Task,
-    scale: SummaryScale,
-    settings: Sequence[Setting],
-    weights: np.ndarray,
+def fit_weighted(
+    known: Known, task: Task, scale: SummaryScale, settings: Sequence[Setting], weights: np.ndarray
 ) -> tuple[Rule, np.ndarray]:
     """Fit the settings that carry weight to all environments."""
-    chosen = np.flatnonzero(summaries.usable)
-    z = summaries.standardised(scale, chosen)
-    needed = dict.fromkeys(s.strategy for s, w in zip(settings, weights, strict=True) if w > 0)
+    carried = [s for s, w in zip(settings, weights, strict=True) if w > 0]
+    task = replace(task, wanted=Setting.by_strategy(carried))
+    sample = known.sample(known.usable, scale)
     fitted: dict[tuple[str, str], Rule] = {}
-    for name in needed:
+    for name in dict.fromkeys(s.strategy for s in carried):
         # Environments too small for a summary still count in the pooled fit.
         alone = name in ("pooled", "causal")
-        part = problem if alone else problem.take(chosen)
-        fitted |= {_slot(s): rule for s, rule in FAMILIES[name](part, z, task)}
-    known = np.array([_slot(s) in fitted for s in settings])
-    weights = np.where(known, weights, 0.0)
+        part = replace(sample, problem=known.problem) if alone else sample
+        fitted |= {s.slot: rule for s, rule in FAMILIES[name](part, task)}
+    there = np.array([s.slot in fitted for s in settings])
+    weights = np.where(there, weights, 0.0)
     weights = weights / weights.sum()
     used = np.flatnonzero(weights > 0)
-    rules = [fitted[_slot(settings[int(i)])] for i in used]
+    rules = [fitted[settings[int(i)].slot] for i in used]
     return (rules[0] if len(rules) == 1 else AverageRule(rules, weights[used])), weights
 
 
 def _fit_fold(
-    problem: Problem, summaries: Summaries, task: Task, families: tuple[str, ...], fold: np.ndarray
+    known: Known, task: Task, families: tuple[str, ...], fold: np.ndarray
 ) -> tuple[tuple[Setting, ...], np.ndarray, np.ndarray, np.ndarray]:
-    """Return settings, fold, risks (S, fold) and coefficients (S, fold, q)."""
-    rest = np.setdiff1d(np.flatnonzero(summaries.usable), fold)
-    scale = summaries.scale(rest)
-    z, held_out = summaries.standardised(scale, rest), summaries.standardised(scale, fold)
-    train, test = problem.take(rest), problem.take(fold)
-    fitted = [pair for name in families for pair in FAMILIES[name](train, z, task)]
-    vectors = np.array([rule.coefficients(held_out) for _, rule in fitted])
-    risks = np.array([test.own_risks(v) for v in vectors])
+    """Return settings, fold, risks (S, fold) and coefficients (S, fold, n_coefficients)."""
+    rest = np.setdiff1d(known.usable, fold)
+    scale = known.summaries.scale(rest)
+    train, test = known.sample(rest, scale), known.sample(fold, scale)
+    fitted = [pair for name in families for pair in FAMILIES[name](train, task)]
+    vectors = np.array([rule.coefficients(test.z, test.rows) for _, rule in fitted])
+    risks = np.array([test.problem.own_risks(v) for v in vectors])
     return tuple(setting for setting, _ in fitted), fold, risks, vectors
-
-
-def _slot(setting: Setting) -> tuple[str, str]:
-    """Select and mix choose their form themselves, within each fold."""
-    alone = setting.strategy in ("select", "mix")
-    return setting.strategy, "" if alone else setting.detail
 
 
 def _aligned(
     settings: Sequence[Setting], found: Sequence[Setting], values: np.ndarray, absent: float
 ) -> np.ndarray:
     """Put values in the order of `settings`; a form that a fold was too small for is `absent`."""
-    place = {_slot(s): i for i, s in enumerate(found)}
+    place = {s.slot: i for i, s in enumerate(found)}
     nothing = np.full(values.shape[1:], absent)
-    return np.array([values[place[_slot(s)]] if _slot(s) in place else nothing for s in settings])
+    return np.array([values[place[s.slot]] if s.slot in place else nothing for s in settings])

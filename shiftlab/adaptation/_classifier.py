@@ -22,9 +22,9 @@ MOST_LOGISTIC = 32
 class EnvironmentAdaptiveClassifier(ClassifierMixin, AdaptiveBase):
     """Classification that adapts to each new environment from its covariates alone.
 
-    As `EnvironmentAdaptiveRegressor`, with the logarithmic loss. Two classes and no estimator:
-    logistic models, whose subsets are screened by squared loss from Gram matrices. More classes:
-    clones of a logistic regression, with the strategies that other estimators have.
+    As `EnvironmentAdaptiveRegressor`, with the logarithmic loss. Without an estimator: logistic
+    models, for more than two classes multinomial ones, whose subsets and settings are screened by
+    squared loss from Gram matrices.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ default "auto"
         Covariates in no subset.
     summary : str, callable or sequence of these, default "moments"
         What is computed of a batch.
-    selector : {"risk", "regret", "argmin"} or classifier, optional
-        How subsets are predicted from summaries.
+    selector : {"risk", "regret", "argmin", "network", "deepsets"} or classifier, optional
+        How subsets and gates are told from a batch.
     cv : int, {"blocked", "leave_one_out"} or splitter, default 5
         Folds of environments.
     guard : {"pooled"} or None, default "pooled"
@@ -58,7 +58,9 @@ default "auto"
     n_jobs : int, optional
         Workers of the cross-validation.
     random_state : RandomState, default 0
-        Of the folds.
+        Of the folds; integers also seed networks and the batches that are drawn for small sizes.
+    device : str, optional
+        Where torch trains ``selector="deepsets"``.
 
     Attributes
     ----------
@@ -125,12 +127,12 @@ default "auto"
         -------
         ndarray of shape (n_rows, n_classes)
         """
-        from scipy.special import expit
+        from scipy.special import expit, softmax
 
         check_is_fitted(self, "variables_")
         scores = self._linear_scores(X, environment)
         if scores.ndim == 2:
-            return scores
+            return scores if self._generic is not None else np.asarray(softmax(scores, axis=1))
         p = expit(scores)
         return np.column_stack([1 - p, p])
 
@@ -176,14 +178,6 @@ default "auto"
         self.classes_, codes = check_classes(y, n_rows, type(self).__name__)
         return codes
 
-    def _uses_clones(self) -> bool:
-        return self.estimator is not None or len(self.classes_) > 2
-
-    def _template(self) -> Any:
-        from sklearn.linear_model import LogisticRegression
-
-        return LogisticRegression() if self.estimator is None else self.estimator
-
     def _most_sets(self) -> int:
         return MOST_LOGISTIC
 
@@ -192,8 +186,10 @@ default "auto"
         w = np.ones(len(y)) if weights is None else weights
         total = np.maximum(np.bincount(labels.codes, weights=w), 1e-300)
         Z = np.column_stack([np.ones(len(X)), X])
+        c = len(self.classes_)
+        outcomes = (y[:, None] == (np.arange(c) if c > 2 else [1])).astype(float)
         return LogisticProblem(
-            Z, y.astype(float), labels.codes.astype(np.intp), w / total[labels.codes], shares
+            Z, outcomes, labels.codes.astype(np.intp), w / total[labels.codes], shares
         )
 
     def _keep_residuals(self, X: np.ndarray, y: np.ndarray, labels: Labels) -> None:

@@ -9,7 +9,8 @@ from shiftlab.adaptation._choose import Choice
 from shiftlab.adaptation._fit import Design, Fitted, Options, range_of, usable_folds
 from shiftlab.adaptation._generic import GenericFit, fit_generic
 from shiftlab.adaptation._rules import PooledRule
-from shiftlab.adaptation._strategies import Setting, Task
+from shiftlab.adaptation._rungs import Rung
+from shiftlab.adaptation._task import Setting, Task
 
 __all__ = ["fit_clones"]
 
@@ -40,7 +41,8 @@ def fit_clones(
         fit.settings[best], PooledRule(nothing), scale, fit.settings, fit.losses, fit.weights,
         held_out, fit.guard_active or forced, _proposed(fit),
     )  # fmt: skip
-    return fit, Fitted(choice, fit.rule, sets, range_of(design, scale), nothing, nothing, fit.risks)
+    rungs = (Rung(0, scale, choice.rule, fit.rule),)
+    return fit, Fitted(choice, rungs, sets, range_of(design, scale), nothing, nothing, fit.risks)
 
 
 def _proposed(fit: GenericFit) -> Setting:

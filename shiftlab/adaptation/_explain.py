@@ -8,12 +8,14 @@ from shiftlab._core.random import as_generator
 from shiftlab._core.validation import Labels
 from shiftlab.adaptation._batches import Batches, summarise
 from shiftlab.adaptation._gram import build_moments
+from shiftlab.adaptation._known import SetRows
 from shiftlab.adaptation._results import (
     EnvironmentSummary,
     Identifiability,
     Selection,
     ShiftExplanation,
 )
+from shiftlab.adaptation._rungs import Rung
 
 if TYPE_CHECKING:
     from shiftlab.adaptation._tell import Telling
@@ -27,19 +29,23 @@ def select(model: "Telling", batches: Batches, n_bootstrap: int) -> Selection:
     names = design.encoder.names
     _, fallback, pvalues, outside = model._vectors(batches)
     m = len(batches.summaries)
-    rule = fitted.selector
-    if rule is None:
-        pooled = fitted.sets[[(fitted.sets.sum(axis=1)).argmax()]]
-        chosen, probability = np.repeat(pooled, m, axis=0), np.full(m, np.nan)
-        frequency, gain = np.full(m, np.nan), np.zeros(m)
-    else:
-        sets = rule.sets(design.encoder.groups)
-        z = fitted.choice.scale.standardise(batches.summaries, batches.n_rows)
-        best = rule.choose(z)
-        chosen = sets[best]
-        probability = rule.probabilities(z)[range(m), best]
-        gain = -rule.differences(z)[range(m), best]
-        frequency = _bootstrap_frequency(model, batches, best, n_bootstrap)
+    chosen = np.repeat(fitted.sets[[fitted.sets.sum(axis=1).argmax()]], m, axis=0)
+    probability, frequency, gain = np.full(m, np.nan), np.full(m, np.nan), np.zeros(m)
+    rows = batches.sets()
+    for rung, some in fitted.by_size(batches.n_rows):
+        rule, part = rung.selector, rows.take(some)
+        if rule is None:
+            continue
+        z = rung.scale.standardise(batches.summaries[some], batches.n_rows[some])
+        best = rule.choose(z, part)
+        chosen[some] = rule.sets(design.encoder.groups)[best]
+        at = (np.arange(len(some)), best)
+        probability[some] = rule.probabilities(z, part)[at]
+        gain[some] = -rule.differences(z, part)[at]
+        frequency[some] = [
+            _bootstrap_frequency(model, rung, batches.X[batches.labels.rows(e)], k, n_bootstrap)
+            for e, k in zip(some, best, strict=True)
+        ]
     covariates = [
         ", ".join(n for n, c in zip(names, row, strict=True) if c) or "(none)" for row in chosen
     ]
@@ -58,25 +64,20 @@ def select(model: "Telling", batches: Batches, n_bootstrap: int) -> Selection:
 
 
 def _bootstrap_frequency(
-    model: "Telling", batches: Batches, best: np.ndarray, n_bootstrap: int
-) -> np.ndarray:
+    model: "Telling", rung: Rung, X: np.ndarray, best: int, n_bootstrap: int
+) -> float:
     """How often resampled rows of a batch lead to the same set."""
-    fitted, design = model._fitted, model._design
-    rng = as_generator(0)
-    same = np.zeros(len(best))
-    raw = batches.X * design.scale + design.centre
-    for code in range(len(best)):
-        rows = batches.labels.rows(code)
-        n = len(rows)
-        picked = rows[rng.integers(n, size=(n_bootstrap, n))].ravel()
-        labels = Labels("draw", np.repeat(np.arange(n_bootstrap), n), tuple(range(n_bootstrap)))
-        X = batches.X[picked]
-        moments = build_moments(X, np.zeros(len(picked)), labels)
-        values, _ = summarise(design.spec, moments, labels, X, raw[picked], None)
-        z = fitted.choice.scale.standardise(values, np.full(n_bootstrap, float(n)))
-        assert fitted.selector is not None  # noqa: S101
-        same[code] = (fitted.selector.choose(z) == best[code]).mean()
-    return same
+    design = model._design
+    n = len(X)
+    picked = as_generator(0).integers(n, size=(n_bootstrap, n)).ravel()
+    labels = Labels("draw", np.repeat(np.arange(n_bootstrap), n), tuple(range(n_bootstrap)))
+    drawn = X[picked]
+    moments = build_moments(drawn, np.zeros(len(picked)), labels)
+    raw = drawn * design.scale + design.centre
+    values, _ = summarise(design.spec, moments, labels, drawn, raw, None)
+    z = rung.scale.standardise(values, np.full(n_bootstrap, float(n)))
+    assert rung.selector is not None  # noqa: S101
+    return float((rung.selector.choose(z, SetRows.of(drawn, labels)) == best).mean())
 
 
 def summarise_batches(model: "Telling", batches: Batches) -> EnvironmentSummary:
@@ -99,26 +100,30 @@ def summarise_batches(model: "Telling", batches: Batches) -> EnvironmentSummary:
 
 def explain(model: "Telling", batches: Batches) -> ShiftExplanation:
     """Answer `explain_shift`: set one coordinate after the other back to its training mean."""
-    fitted, design = model._fitted, model._design
-    scale, rule, selector = fitted.choice.scale, fitted.choice.rule, fitted.selector
-    z = scale.standardise(batches.summaries, batches.n_rows)
-    base = rule.coefficients(z)
+    fitted, design, sets = model._fitted, model._design, batches.sets()
     rows: dict[str, list[Any]] = {
         key: [] for key in ("environment", "summary", "value", "training_mean", "deviation",
                             "risk_effect", "prediction_effect", "rival")
     }  # fmt: skip
     gram = batches.moments.gram
+    used = {e: rung for rung, some in fitted.by_size(batches.n_rows) for e in some}
     for e, label in enumerate(batches.labels.categories):
-        reset = np.tile(z[e], (z.shape[1], 1))
-        reset[range(z.shape[1]), range(z.shape[1])] = 0.0
-        change = base[e] - rule.coefficients(reset)
-        moved = np.sqrt(np.maximum(np.einsum("di,ij,dj->d", change, gram[e], change), 0.0))
-        effect, rival = _risk_effect(model, selector, z[[e]], reset)
+        scale, rule, own = used[e].scale, used[e].rule, sets.take(np.array([e]))
+        z = scale.standardise(batches.summaries[[e]], batches.n_rows[[e]])
+        d = z.shape[1]
+        reset = np.tile(z, (d, 1))
+        reset[range(d), range(d)] = 0.0
+        same = own.take(np.zeros(d, dtype=int))
+        change = (rule.coefficients(z, own) - rule.coefficients(reset, same)).reshape(
+            d, model._n_scores, -1
+        )
+        moved = np.sqrt(np.maximum(np.einsum("dsi,ij,dsj->d", change, gram[e], change), 0.0))
+        effect, rival = _risk_effect(model, used[e].selector, (z, own), (reset, same))
         size = np.abs(effect) + moved
-        for j in np.lexsort((-np.abs(z[e]), -np.round(size, 12))):
+        for j in np.lexsort((-np.abs(z[0]), -np.round(size, 12))):
             values = (
                 label, design.summary_names[j], float(batches.summaries[e, j]),
-                float(scale.mean[j]), float(z[e, j]), float(effect[j]), float(moved[j]), rival,
+                float(scale.mean[j]), float(z[0, j]), float(effect[j]), float(moved[j]), rival,
             )  # fmt: skip
             for key, value in zip(rows, values, strict=True):
                 rows[key].append(value)
@@ -126,19 +131,18 @@ def explain(model: "Telling", batches: Batches) -> ShiftExplanation:
 
 
 def _risk_effect(
-    model: "Telling", selector: Any, z: np.ndarray, reset: np.ndarray
+    model: "Telling", selector: Any, now: tuple[Any, ...], reset: tuple[Any, ...]
 ) -> tuple[np.ndarray, str]:
     """Effect of each coordinate on the risk of the pooled model over its strongest rival."""
-    if selector is None:
-        return np.zeros(len(reset)), ""
-    now = selector.differences(z)[0]
+    n = len(reset[0])
+    if selector is None or len(selector.columns) < 2:
+        return np.zeros(n), ""
+    differences = selector.differences(*now)[0]
     full = selector.columns.sum(axis=1).argmax()
-    others = np.delete(np.arange(len(now)), full)
-    if not len(others):
-        return np.zeros(len(reset)), ""
-    rival = int(others[now[others].argmin()])
+    others = np.delete(np.arange(len(differences)), full)
+    rival = int(others[differences[others].argmin()])
     label = selector.names(model._design.encoder)[rival]
-    return selector.differences(reset)[:, rival] - now[rival], label
+    return selector.differences(*reset)[:, rival] - differences[rival], label
 
 
 def identify(model: "Telling") -> Identifiability:

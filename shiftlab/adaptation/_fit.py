@@ -1,6 +1,7 @@
 """The linear path of the estimators: from checked data to a chosen rule and what goes with it."""
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,16 +11,17 @@ from shiftlab._core.random import RandomState
 from shiftlab._core.threads import single_threaded
 from shiftlab._core.validation import Labels
 from shiftlab.adaptation._batches import MIN_TRAINING_ROWS, summarise
-from shiftlab.adaptation._choose import Choice, Summaries, choose_rule, environment_folds
+from shiftlab.adaptation._choose import Choice, choose_rule, environment_folds, screen
 from shiftlab.adaptation._encode import Encoder
 from shiftlab.adaptation._features import SummaryScale
 from shiftlab.adaptation._gram import Moments
+from shiftlab.adaptation._known import Known, Summaries
 from shiftlab.adaptation._labels import LabelRule
 from shiftlab.adaptation._outside import RangeTest, fit_range
 from shiftlab.adaptation._problem import Problem
 from shiftlab.adaptation._rules import PooledRule, SubsetRule
-from shiftlab.adaptation._strategies import FAMILIES, Setting, Task
-from shiftlab.adaptation._subsets import to_columns
+from shiftlab.adaptation._rungs import Rung, TrainingRows, fit_rungs, fit_selector, rung_of
+from shiftlab.adaptation._strategies import Setting, Task
 from shiftlab.adaptation._summaries import SummarySpec
 from shiftlab.exceptions import SmallSampleWarning
 
@@ -28,7 +30,6 @@ __all__ = [
     "Fitted",
     "Options",
     "fit_linear",
-    "make_task",
     "range_of",
     "summary_table",
     "usable_folds",
@@ -56,6 +57,8 @@ class Design:
     spec : SummarySpec
     summaries : Summaries
     summary_names : tuple of str
+    by_label : ndarray of int
+        Environments are ordered by what they hold; their places in the order of the labels.
     """
 
     encoder: Encoder
@@ -66,11 +69,7 @@ class Design:
     spec: SummarySpec
     summaries: Summaries
     summary_names: tuple[str, ...]
-
-    def content_order(self) -> np.ndarray:
-        """Environments ordered by what they hold, not by label or position."""
-        keys = np.column_stack([self.moments.cross[:, 0], self.moments.gram[:, 0, 1:]])
-        return np.lexsort(np.round(keys, 9).T[::-1])
+    by_label: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -97,8 +96,8 @@ class Fitted:
     Attributes
     ----------
     choice : Choice
-    selector : SubsetRule, LabelRule or None
-        The explainable rule, fitted whatever strategy predicts.
+    rungs : tuple of Rung
+        What is used for batches of some size; the last is for whole environments.
     sets : ndarray of bool, shape (K, variables)
         Candidates of the selector.
     range_test : RangeTest or None
@@ -109,12 +108,23 @@ class Fitted:
     """
 
     choice: Choice
-    selector: SubsetRule | LabelRule | None
+    rungs: tuple[Rung, ...]
     sets: np.ndarray
     range_test: RangeTest | None
     pooled: np.ndarray
     causal: np.ndarray
     risks: np.ndarray
+
+    @property
+    def selector(self) -> SubsetRule | LabelRule | None:
+        """The explainable rule for whole environments, fitted whatever strategy predicts."""
+        return self.rungs[-1].selector
+
+    def by_size(self, n_rows: np.ndarray) -> Iterator[tuple[Rung, np.ndarray]]:
+        """Yield what is used for which of the batches with n rows."""
+        places = rung_of(n_rows, np.array([rung.n_rows for rung in self.rungs[:-1]]))
+        for place in np.unique(places):
+            yield self.rungs[place], np.flatnonzero(places == place)
 
 
 def summary_table(
@@ -137,55 +147,50 @@ def summary_table(
     return Summaries(values, n_rows, noise, lost, usable), spec.names(sizes)
 
 
-def make_task(
-    sets: np.ndarray,
-    encoder: Encoder,
-    always: np.ndarray,
-    never: np.ndarray,
-    is_mean: np.ndarray,
-    selector: Any = None,
-) -> Task:
-    """Describe the candidates in columns."""
-    columns = to_columns(sets, encoder.groups)
-    pooled = int(np.flatnonzero((sets == ~never).all(axis=1))[0])
-    causal = np.flatnonzero((sets == always).all(axis=1))
-    return Task(
-        columns, pooled, int(causal[0]) if len(causal) else pooled, is_mean,
-        always[encoder.groups], selector,
-    )  # fmt: skip
-
-
 def fit_linear(
-    problem: Problem, design: Design, sets: np.ndarray, task: Task, options: Options
+    known: Known,
+    design: Design,
+    sets: np.ndarray,
+    task: Task,
+    options: Options,
+    rows: TrainingRows | None,
 ) -> Fitted:
     """Compare strategies, weigh them, and fit what explains them; on one thread per worker."""
     with single_threaded():
-        return _fit_linear(problem, design, sets, task, options)
+        return _fit_linear(known, design, sets, task, options, rows)
 
 
 def _fit_linear(
-    problem: Problem, design: Design, sets: np.ndarray, task: Task, options: Options
+    known: Known,
+    design: Design,
+    sets: np.ndarray,
+    task: Task,
+    options: Options,
+    rows: TrainingRows | None,
 ) -> Fitted:
-    vectors = problem.fit_subsets(task.columns)
-    risks = problem.risks(vectors)
-    summaries = design.summaries
+    vectors = known.problem.fit_subsets(task.columns)
+    risks = known.problem.risks(vectors)
     folds = usable_folds(design, options)
-    families = _families(options.strategy, has_causes=bool(task.open_columns.any()))
     if folds is None:
         fixed = options.strategy in ("pooled", "causal")
         plain = "causal" if task.open_columns.any() else "pooled"
-        choice = _fixed(
-            problem, design, task, options.strategy if fixed else plain, vectors, forced=not fixed
-        )
-        selector = None
+        name = options.strategy if fixed else plain
+        choice = _fixed(known.problem, design, task, name, vectors, forced=not fixed)
+        rungs = [Rung(0, choice.scale, choice.rule, None)]
     else:
+        families = _families(options.strategy, has_causes=bool(task.open_columns.any()))
+        if "coefficients" in families and known.problem.squared():
+            task = screen(known, task, folds, options.n_jobs)
         choice = choose_rule(
-            problem, summaries, task, families, folds, guard=options.guard,
+            known, task, families, folds, guard=options.guard,
             pooled_allowed=options.strategy in ("auto", "pooled"), n_jobs=options.n_jobs,
         )  # fmt: skip
-        selector = _selector(problem, summaries, task, choice)
+        selector = fit_selector(known, task, choice.scale, choice.rule)
+        rungs = [
+            *fit_rungs(known, task, choice, rows), Rung(0, choice.scale, choice.rule, selector),
+        ]  # fmt: skip
     return Fitted(
-        choice, selector, sets, range_of(design, choice.scale), vectors[task.pooled],
+        choice, tuple(rungs), sets, range_of(design, choice.scale), vectors[task.pooled],
         vectors[task.causal], risks,
     )  # fmt: skip
 
@@ -194,11 +199,11 @@ def usable_folds(design: Design, options: Options) -> list[np.ndarray] | None:
     """Folds of environments; None, with a warning, if there are too few to learn from."""
     n_usable = int(design.summaries.usable.sum())
     if n_usable >= MIN_ENVIRONMENTS:
-        folds = environment_folds(
-            options.cv, design.labels.categories, design.content_order(), options.random_state
-        )
+        by_label = design.by_label
+        labels = [design.labels.categories[code] for code in by_label]
+        folds = environment_folds(options.cv, labels, np.argsort(by_label), options.random_state)
         usable = np.flatnonzero(design.summaries.usable)
-        folds = [np.intersect1d(fold, usable) for fold in folds]
+        folds = [np.intersect1d(by_label[fold], usable) for fold in folds]
         return [fold for fold in folds if len(fold)]
     if options.strategy not in ("pooled", "causal"):
         warnings.warn(
@@ -222,16 +227,6 @@ def _families(strategy: str, *, has_causes: bool) -> list[str]:
     if strategy == "auto":
         return [name for name in AUTO if name != "causal" or has_causes]
     return ["pooled"] if strategy == "pooled" else ["pooled", strategy]
-
-
-def _selector(
-    problem: Problem, summaries: Summaries, task: Task, choice: Choice
-) -> SubsetRule | LabelRule:
-    chosen = np.flatnonzero(summaries.usable)
-    z = summaries.standardised(choice.scale, chosen)
-    rule = FAMILIES["select"](problem.take(chosen), z, task)[0][1]
-    assert isinstance(rule, (SubsetRule, LabelRule))  # noqa: S101
-    return rule
 
 
 def _fixed(

@@ -13,10 +13,12 @@ import numpy as np
 from shiftlab._core.parallel import parallel_map
 from shiftlab._core.random import seeded_clone
 from shiftlab._core.validation import Labels
-from shiftlab.adaptation._choose import Summaries, setting_weights
+from shiftlab.adaptation._choose import setting_weights
 from shiftlab.adaptation._features import SummaryScale
+from shiftlab.adaptation._known import Summaries
 from shiftlab.adaptation._rules import SubsetRule
-from shiftlab.adaptation._strategies import Setting, risk_regression
+from shiftlab.adaptation._strategies import risk_regression
+from shiftlab.adaptation._task import Setting
 
 __all__ = [
     "MOST_MODELS",

@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 
 from shiftlab._core.validation import Labels, check_environment, check_weights
+from shiftlab.adaptation._order import rounded
 from shiftlab.exceptions import InputError
 
 __all__ = ["EnvironmentGrams", "Moments", "build_moments"]
 
 #: Rows are multiplied out in blocks of about this many bytes.
 BLOCK_BYTES = 2**25
+#: Products of rows per environment above which a matrix product for each pays.
+PRODUCTS_PER_LOOP = 10_000
 
 
 @dataclass(frozen=True)
@@ -95,35 +98,65 @@ class Moments:
         gram = change @ self.gram @ change.T
         return Moments(self.weight, gram, self.cross @ change.T, self.square)
 
+    def with_outcome(self, centre: float, scale: float = 1.0) -> "Moments":
+        """Return the moments with (y - centre) / scale for y."""
+        square = self.square - 2 * centre * self.cross[:, 0] + centre**2
+        cross = self.cross - centre * self.gram[:, 0]
+        return replace(self, cross=cross / scale, square=np.maximum(square / scale**2, 0.0))
+
+    def rounded(self) -> "Moments":
+        """Return the moments without their last bits."""
+        return Moments(self.weight, rounded(self.gram), rounded(self.cross), rounded(self.square))
+
 
 def build_moments(
     X: np.ndarray, y: np.ndarray, labels: Labels, weights: np.ndarray | None = None
 ) -> Moments:
     """Mean products by environment, from rows sorted by environment and summed in segments."""
-    n_environments = len(labels)
-    q = X.shape[1] + 1
-    total = np.zeros((n_environments, q + 1, q + 1))
+    order = np.argsort(labels.codes, kind="stable")
+    bounds = np.searchsorted(labels.codes, np.arange(len(labels) + 1), sorter=order)
+    pairs = (X.shape[1] + 2) * (X.shape[1] + 3) // 2
+    if len(X) * pairs > PRODUCTS_PER_LOOP * len(labels):
+        return _multiplied(X, y, weights, order, bounds)
+    return _summed(X, y, weights, order, bounds)
+
+
+def _multiplied(
+    X: np.ndarray, y: np.ndarray, weights: np.ndarray | None, order: np.ndarray, bounds: np.ndarray
+) -> Moments:
+    """One matrix product per environment: for long ones."""
+    n_environments, size = len(bounds) - 1, X.shape[1] + 2
+    total = np.zeros((n_environments, size, size))
     weight = np.zeros(n_environments)
-    # Long environments: one matrix product each; many short ones: outer products and reduceat.
-    if len(X) > 8 * (q + 1) * n_environments:
-        for code in range(n_environments):
-            rows = labels.rows(code)
-            Z = _augmented(X[rows], y[rows])
-            w = None if weights is None else weights[rows]
-            total[code] = Z.T @ Z if w is None else (Z * w[:, None]).T @ Z
-            weight[code] = len(rows) if w is None else w.sum()
-    else:
-        order = np.argsort(labels.codes, kind="stable")
-        step = max(1, BLOCK_BYTES // (8 * (q + 1) ** 2))
-        for start in range(0, len(order), step):
-            rows = order[start : start + step]
-            Z = _augmented(X[rows], y[rows])
-            W = np.ones(len(rows)) if weights is None else weights[rows]
-            codes, first = np.unique(labels.codes[rows], return_index=True)
-            products = (Z * W[:, None])[:, :, None] * Z[:, None, :]
-            total[codes] += np.add.reduceat(products, first, axis=0)
-            weight[codes] += np.add.reduceat(W, first)
+    for code in range(n_environments):
+        rows = order[bounds[code] : bounds[code + 1]]
+        Z = _augmented(X[rows], y[rows])
+        w = None if weights is None else weights[rows]
+        total[code] = Z.T @ Z if w is None else (Z * w[:, None]).T @ Z
+        weight[code] = len(rows) if w is None else w.sum()
     return _moments(total, weight)
+
+
+def _summed(
+    X: np.ndarray, y: np.ndarray, weights: np.ndarray | None, order: np.ndarray, bounds: np.ndarray
+) -> Moments:
+    """Products of columns, summed in segments: for many short environments."""
+    n_environments, size = len(bounds) - 1, X.shape[1] + 2
+    total = np.zeros((n_environments, size, size))
+    step = max(1, BLOCK_BYTES // (8 * size))
+    for start in range(0, len(order), step):
+        rows = order[start : start + step]
+        Z = np.ascontiguousarray(_augmented(X[rows], y[rows]).T)
+        W = Z if weights is None else Z * weights[rows]
+        first = np.searchsorted(bounds, start, side="right") - 1
+        last = np.searchsorted(bounds, start + len(rows), side="left")
+        inside = np.maximum(bounds[first:last] - start, 0)
+        for i in range(size):
+            for j in range(i, size):
+                total[first:last, i, j] += np.add.reduceat(W[i] * Z[j], inside)
+    above = np.triu_indices(size, 1)
+    total[:, above[1], above[0]] = total[:, above[0], above[1]]
+    return _moments(total, total[:, 0, 0].copy())
 
 
 def _augmented(X: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -275,12 +308,6 @@ class EnvironmentGrams:
         shifted = other.moments_.transformed(
             self.centre_ - other.centre_, np.ones(len(self.centre_))
         )
-        total._add(other.environments_, other.n_rows_, _move_outcome(
-            shifted, self.outcome_centre_ - other.outcome_centre_))  # fmt: skip
+        offset = self.outcome_centre_ - other.outcome_centre_
+        total._add(other.environments_, other.n_rows_, shifted.with_outcome(offset))
         return total
-
-
-def _move_outcome(moments: Moments, offset: float) -> Moments:
-    """Return the moments with y - offset for y."""
-    square = moments.square - 2 * offset * moments.cross[:, 0] + offset**2
-    return replace(moments, cross=moments.cross - offset * moments.gram[:, 0], square=square)

@@ -1,11 +1,14 @@
 """What a strategy may ask of the training environments, for a squared or a logistic loss.
 
-Both losses offer the same five questions: pooled fits of subsets, risks of common coefficients,
-risks of one coefficient vector per environment with their gradient, and the fit of coefficients
-that move with regressors of the environment. Strategies are written against these alone.
+Both losses offer the same questions: pooled fits of subsets, risks of common coefficients, risks of
+one coefficient vector per environment with their gradient, and the fit of coefficients that move
+with regressors of the environment. Strategies are written against these alone.
+
+A coefficient vector holds the intercept and the slopes of each score one after the other; numbers
+and two classes have one score, more classes one for each.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -16,17 +19,29 @@ from shiftlab.adaptation._subsets import SINGULAR, solve_subsets
 __all__ = [
     "Problem",
     "SquaredProblem",
+    "pair_products",
     "solve_varying",
     "varying_normal",
 ]
+
+#: Batches drawn from each environment for each batch size, where risks are those of all its rows.
+DRAWS = 2
 
 
 class Problem(Protocol):
     """Training environments seen through a loss."""
 
     @property
+    def n_scores(self) -> int:
+        """Scores of a row."""
+
+    @property
     def n_coefficients(self) -> int:
-        """Length of a coefficient vector, the intercept first."""
+        """Length of a coefficient vector."""
+
+    @property
+    def n_draws(self) -> int:
+        """Batches to draw from each environment for a batch size."""
 
     def __len__(self) -> int:
         """Return the number of environments."""
@@ -35,7 +50,7 @@ class Problem(Protocol):
         """Keep some environments."""
 
     def fit_subsets(self, columns: np.ndarray) -> np.ndarray:
-        """Pooled coefficients of each set of columns, shape (K, q)."""
+        """Pooled coefficients of each set of columns, shape (K, n_coefficients)."""
 
     def risks(self, coefficients: np.ndarray) -> np.ndarray:
         """Risk of common coefficients, shape (E, K)."""
@@ -44,12 +59,24 @@ class Problem(Protocol):
         """Risk of each environment's own coefficients, shape (E,)."""
 
     def own_gradient(self, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Risks and their gradients, shapes (E,) and (E, q)."""
+        """Risks and their gradients, shapes (E,) and (E, n_coefficients)."""
 
     def fit_varying(
         self, regressors: np.ndarray, penalties: np.ndarray, used: np.ndarray
     ) -> list[np.ndarray]:
-        """Coefficients of used columns that move with regressors: (1 + d, used) per penalty."""
+        """Coefficients of used columns that move with regressors, one array per penalty.
+
+        The shape is (1 + d, n_coefficients); row 0 is what all environments share.
+        """
+
+    def standardised(self) -> tuple["Problem", float, float]:
+        """Return the problem in standard units of the outcome, rounded, its centre and scale."""
+
+    def squared(self) -> list["SquaredProblem"]:
+        """Return squared losses that tell which settings are worth fitting; none if it is one."""
+
+    def redrawn(self, rows: np.ndarray, codes: np.ndarray, origin: np.ndarray) -> "Problem":
+        """Return the problem of batches: their rows, the batch of each, the environment of each."""
 
     def shares(self) -> np.ndarray:
         """Weight of each environment in pooled fits; sums to 1."""
@@ -71,9 +98,19 @@ class SquaredProblem:
     weight: np.ndarray
 
     @property
+    def n_scores(self) -> int:
+        """One: the prediction."""
+        return 1
+
+    @property
     def n_coefficients(self) -> int:
         """Length of a coefficient vector, the intercept first."""
         return int(self.moments.gram.shape[1])
+
+    @property
+    def n_draws(self) -> int:
+        """Few, since each is judged by all rows of its environment."""
+        return DRAWS
 
     def __len__(self) -> int:
         return len(self.weight)
@@ -110,20 +147,48 @@ class SquaredProblem:
         """Minimise the weighted risks plus a ridge on how coefficients move."""
         phi = np.column_stack([np.ones(len(regressors)), regressors])
         gram = self.moments.gram[:, used[:, None], used]
-        normal = varying_normal(phi, gram, self.shares())
+        normal = varying_normal(pair_products(phi), gram, self.shares())
         right = (phi * self.shares()[:, None]).T @ self.moments.cross[:, used]
-        return solve_varying(normal, right, penalties)
+        found = []
+        for theta in solve_varying(normal, right, penalties):
+            full = np.zeros((len(theta), self.n_coefficients))
+            full[:, used] = theta
+            found.append(full)
+        return found
+
+    def standardised(self) -> tuple["SquaredProblem", float, float]:
+        """Return the problem with a pooled outcome of mean 0 and variance 1, rounded."""
+        share = self.shares()
+        centre = float(share @ self.moments.cross[:, 0])
+        scale = float(np.sqrt(max(share @ self.moments.square - centre**2, 0.0))) or 1.0
+        moments = self.moments.with_outcome(centre, scale).rounded()
+        return replace(self, moments=moments), centre, scale
+
+    def squared(self) -> list["SquaredProblem"]:
+        """Nothing is quicker."""
+        return []
+
+    def redrawn(self, rows: np.ndarray, codes: np.ndarray, origin: np.ndarray) -> "SquaredProblem":
+        """Judge each batch by all rows of its environment."""
+        return self.take(origin)
 
 
-def varying_normal(phi: np.ndarray, gram: np.ndarray, share: np.ndarray) -> np.ndarray:
+def pair_products(phi: np.ndarray) -> np.ndarray:
+    """Products of the columns of phi, one per pair."""
+    i, j = np.triu_indices(phi.shape[1])
+    return np.asarray(phi[:, i] * phi[:, j])
+
+
+def varying_normal(products: np.ndarray, gram: np.ndarray, share: np.ndarray) -> np.ndarray:
     """Sum of share * (phi phi') (x) gram over environments, as a square matrix."""
-    d, q = phi.shape[1], gram.shape[1]
+    d, q = int(np.sqrt(2 * products.shape[1])), gram.shape[1]
     i, j = np.triu_indices(d)
-    upper = (phi[:, i] * phi[:, j] * share[:, None]).T @ gram.reshape(len(gram), -1)
-    blocks = np.empty((d, d, q, q))
-    blocks[i, j] = upper.reshape(-1, q, q)
-    blocks[j, i] = blocks[i, j]
-    return np.asarray(blocks.transpose(0, 2, 1, 3).reshape(d * q, d * q))
+    upper = products.T @ (gram.reshape(len(gram), -1) * share[:, None])
+    blocks = np.empty((d, q, d, q))
+    each = upper.reshape(-1, q, q)
+    blocks[i, :, j] = each
+    blocks[j, :, i] = each
+    return blocks.reshape(d * q, d * q)
 
 
 def solve_varying(normal: np.ndarray, right: np.ndarray, penalties: np.ndarray) -> list[np.ndarray]:

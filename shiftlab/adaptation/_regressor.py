@@ -12,6 +12,8 @@ from shiftlab.adaptation._encode import Encoder
 from shiftlab.adaptation._fit import Design, summary_table
 from shiftlab.adaptation._gram import EnvironmentGrams, Moments
 from shiftlab.adaptation._intervals import EnvironmentQuantiles, collect
+from shiftlab.adaptation._known import Known
+from shiftlab.adaptation._order import environment_rank
 from shiftlab.adaptation._outcomes import check_numbers
 from shiftlab.adaptation._problem import Problem, SquaredProblem
 from shiftlab.exceptions import InputError
@@ -48,10 +50,12 @@ class EnvironmentAdaptiveRegressor(RegressorMixin, AdaptiveBase):
         "means", "moments" (means, spreads, partial correlations), "correlations" (plain instead of
         partial ones), "paper" (without means), "quantiles", "missing" (rates of missing cells,
         which are then allowed), or functions of the matrix of covariates of a batch.
-    selector : {"risk", "regret", "argmin"} or classifier, optional
-        How subsets are predicted from summaries: by regression of risk differences (None and
-        "risk"), or by a classifier of the best subset, weighted by regret or (the paper) not;
-        a logistic regression unless a classifier is given, which is fitted without weights.
+    selector : {"risk", "regret", "argmin", "network", "deepsets"} or classifier, optional
+        How subsets are told from a batch: by regression of risk differences on summaries (None and
+        "risk"), or by a classifier of the best subset: logistic, weighted by regret or (the paper,
+        "argmin") not, a network, or one of your own. "deepsets": a network that reads the rows and
+        learns its own summary (needs torch). Gates of "mask" are networks for "network" and
+        "deepsets", else both linear and networks are tried.
     cv : int, {"blocked", "leave_one_out"} or splitter, default 5
         Folds of environments. "blocked" for environments in time. Fewer than 10 environments are
         left out one by one, up to 40 in 10 folds.
@@ -67,7 +71,9 @@ class EnvironmentAdaptiveRegressor(RegressorMixin, AdaptiveBase):
     n_jobs : int, optional
         Workers of the cross-validation.
     random_state : RandomState, default 0
-        Of the folds.
+        Of the folds; integers also seed networks and the batches that are drawn for small sizes.
+    device : str, optional
+        Where torch trains ``selector="deepsets"``: "cpu" (default), "cuda".
 
     Attributes
     ----------
@@ -163,23 +169,24 @@ class EnvironmentAdaptiveRegressor(RegressorMixin, AdaptiveBase):
         if names != tuple(f"x{j}" for j in range(len(names))):
             self.feature_names_in_ = np.array(names, dtype=object)
         encoder = Encoder(names, (None,) * len(names))
+        if self.selector == "deepsets":
+            raise InputError("selector='deepsets' reads rows; use fit.")
         moments, offset, scale = grams.moments_.standardised()
-        moments = Moments(
-            moments.weight, moments.gram,
-            moments.cross + grams.outcome_centre_ * moments.gram[:, 0],
-            moments.square + 2 * grams.outcome_centre_ * moments.cross[:, 0]
-            + grams.outcome_centre_**2,
-        )  # fmt: skip
+        rank = environment_rank(np.column_stack([moments.cross[:, 0], moments.gram[:, 0, 1:]]))
+        order = np.argsort(rank)
+        moments = moments.take(order).with_outcome(-grams.outcome_centre_)
         spec = self._spec(encoder)
         if spec.needs_rows:
             raise InputError("summary: quantiles, missing cells and functions need rows; use fit.")
-        codes = np.repeat(np.arange(len(grams.n_rows_)), grams.n_rows_).astype(np.int32)
-        labels = Labels("environment", codes, grams.environments_)
+        codes = np.repeat(np.arange(len(order)), grams.n_rows_[order]).astype(np.int32)
+        labels = Labels("environment", codes, tuple(grams.environments_[e] for e in order))
         summaries, summary_names = summary_table(spec, moments, labels, None)
         design = Design(
-            encoder, grams.centre_ + offset, scale, labels, moments, spec, summaries, summary_names
-        )
-        self._finish(SquaredProblem(moments, self._shares(moments)), design)
+            encoder, grams.centre_ + offset, scale, labels, moments, spec, summaries,
+            summary_names, rank,
+        )  # fmt: skip
+        known = Known(SquaredProblem(moments, self._shares(moments)), summaries)
+        self._finish(known, design, None)
         self._residuals = None
         return self
 

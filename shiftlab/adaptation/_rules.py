@@ -7,17 +7,18 @@ import numpy as np
 
 from shiftlab.adaptation._encode import Encoder
 from shiftlab.adaptation._features import FeatureMap
+from shiftlab.adaptation._known import SetRows
 
-__all__ = ["AverageRule", "CoefficientRule", "MaskRule", "PooledRule", "Rule", "SubsetRule"]
+__all__ = ["AverageRule", "CoefficientRule", "PooledRule", "Rule", "SubsetRule"]
 
 #: Simulated risks are compared in blocks of about this many numbers.
 BLOCK = 2**23
 
 
 class Rule(Protocol):
-    """Anything that turns summaries into coefficients."""
+    """Anything that turns summaries (or the rows themselves) into coefficients."""
 
-    def coefficients(self, z: np.ndarray) -> np.ndarray:
+    def coefficients(self, z: np.ndarray, rows: SetRows | None = None) -> np.ndarray:
         """Coefficients of each environment, shape (m, q)."""
 
 
@@ -27,7 +28,7 @@ class PooledRule:
 
     vector: np.ndarray
 
-    def coefficients(self, z: np.ndarray) -> np.ndarray:
+    def coefficients(self, z: np.ndarray, rows: SetRows | None = None) -> np.ndarray:
         """Coefficients of each environment."""
         return np.tile(self.vector, (len(z), 1))
 
@@ -73,12 +74,12 @@ class SubsetRule:
             for row in self.sets(encoder.groups)
         ]
 
-    def differences(self, z: np.ndarray) -> np.ndarray:
+    def differences(self, z: np.ndarray, rows: SetRows | None = None) -> np.ndarray:
         """Predicted risk minus that of the pooled model, shape (m, K)."""
         phi = self.feature_map(z)
         return self.effect[0] + phi @ self.effect[1:]
 
-    def probabilities(self, z: np.ndarray) -> np.ndarray:
+    def probabilities(self, z: np.ndarray, rows: SetRows | None = None) -> np.ndarray:
         """Share of the training errors under which each candidate comes out best, shape (m, K)."""
         predicted = self.differences(z)
         found = np.empty_like(predicted)
@@ -91,17 +92,17 @@ class SubsetRule:
                 found[start + i] = np.bincount(row, minlength=k) / len(row)
         return found
 
-    def choose(self, z: np.ndarray) -> np.ndarray:
+    def choose(self, z: np.ndarray, rows: SetRows | None = None) -> np.ndarray:
         """Index of the candidate with the least predicted risk; the first (smallest) of equals."""
         return np.asarray(self.differences(z).argmin(axis=1))
 
-    def weights(self, z: np.ndarray) -> np.ndarray:
+    def weights(self, z: np.ndarray, rows: SetRows | None = None) -> np.ndarray:
         """Weight of each candidate in the prediction, shape (m, K)."""
         if self.soft:
             return self.probabilities(z)
         return np.asarray(np.eye(len(self.effect[0]))[self.choose(z)])
 
-    def coefficients(self, z: np.ndarray) -> np.ndarray:
+    def coefficients(self, z: np.ndarray, rows: SetRows | None = None) -> np.ndarray:
         """Coefficients of each environment."""
         return np.asarray(self.weights(z) @ self.vectors)
 
@@ -124,46 +125,9 @@ class CoefficientRule:
     feature_map: FeatureMap
     penalty: float
 
-    def coefficients(self, z: np.ndarray) -> np.ndarray:
+    def coefficients(self, z: np.ndarray, rows: SetRows | None = None) -> np.ndarray:
         """Coefficients of each environment."""
         return np.asarray(self.theta[0] + self.feature_map(z) @ self.theta[1:])
-
-
-@dataclass(frozen=True)
-class MaskRule:
-    """Shared coefficients, each multiplied by a gate between 0 and 1 that the summary opens.
-
-    Attributes
-    ----------
-    head : ndarray of shape (q,)
-        Shared coefficients; the intercept is not gated.
-    gate : ndarray of shape (1 + d, n_columns)
-        Linear predictor of the gates.
-    level : ndarray of shape (d,)
-        How the intercept moves; zeros in the form of the paper.
-    open_columns : ndarray of bool, shape (n_columns,)
-        Columns of known causes: their gate is 1.
-    temperature : float
-        Of the gates.
-    """
-
-    head: np.ndarray
-    gate: np.ndarray
-    level: np.ndarray
-    open_columns: np.ndarray
-    temperature: float
-
-    def gates(self, z: np.ndarray) -> np.ndarray:
-        """Gate of each column in each environment, shape (m, n_columns)."""
-        from scipy.special import expit
-
-        value = expit((self.gate[0] + z @ self.gate[1:]) / self.temperature)
-        return np.where(self.open_columns, 1.0, value)
-
-    def coefficients(self, z: np.ndarray) -> np.ndarray:
-        """Coefficients of each environment."""
-        intercept = self.head[0] + z @ self.level
-        return np.column_stack([intercept, self.gates(z) * self.head[1:]])
 
 
 @dataclass(frozen=True)
@@ -180,7 +144,9 @@ class AverageRule:
     rules: list[Rule]
     weights: np.ndarray
 
-    def coefficients(self, z: np.ndarray) -> np.ndarray:
+    def coefficients(self, z: np.ndarray, rows: SetRows | None = None) -> np.ndarray:
         """Coefficients of each environment."""
-        parts = [w * rule.coefficients(z) for w, rule in zip(self.weights, self.rules, strict=True)]
+        parts = [
+            w * rule.coefficients(z, rows) for w, rule in zip(self.weights, self.rules, strict=True)
+        ]
         return np.asarray(np.sum(parts, axis=0))

@@ -5,19 +5,18 @@ cross-validation over environments compares all settings of all families.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from shiftlab.adaptation._features import FeatureMap, fit_map
+from shiftlab.adaptation._known import Sample
 from shiftlab.adaptation._labels import fit_labels
 from shiftlab.adaptation._mask import fit_mask
-from shiftlab.adaptation._problem import Problem
 from shiftlab.adaptation._rules import CoefficientRule, PooledRule, Rule, SubsetRule
 from shiftlab.adaptation._subsets import portfolio
+from shiftlab.adaptation._task import Setting, Task
 
-__all__ = ["FAMILIES", "Setting", "Task", "risk_regression"]
+__all__ = ["FAMILIES", "risk_regression"]
 
 PENALTIES = 10.0 ** np.arange(-3.5, 1.6, 0.5)
 RIDGES = 10.0 ** np.arange(-3, 3.1, 1.0)
@@ -26,72 +25,32 @@ MOST_UNKNOWNS = 700
 MOST_CANDIDATES = 32
 
 
-@dataclass(frozen=True)
-class Setting:
-    """A strategy with its settings, to be compared with others.
-
-    Attributes
-    ----------
-    strategy : str
-        Family.
-    detail : str
-        The settings, in words.
-    """
-
-    strategy: str
-    detail: str
+Family = Callable[[Sample, Task], list[tuple[Setting, Rule]]]
 
 
-@dataclass(frozen=True)
-class Task:
-    """What is common to all environments.
-
-    Attributes
-    ----------
-    columns : ndarray of bool, shape (K, q)
-        Candidates as columns, the intercept among them; the pooled model has the index `pooled`.
-    pooled, causal : int
-        Index of the pooled model, and of the known causes alone.
-    is_mean : ndarray of bool, shape (d,)
-        Summaries that are means.
-    open_columns : ndarray of bool, shape (q - 1,)
-        Columns of known causes.
-    selector : str, classifier or None
-        See `EnvironmentAdaptiveRegressor`.
-    """
-
-    columns: np.ndarray
-    pooled: int
-    causal: int
-    is_mean: np.ndarray
-    open_columns: np.ndarray
-    selector: Any = None
-
-
-Family = Callable[[Problem, np.ndarray, Task], list[tuple[Setting, Rule]]]
-
-
-def _pooled(problem: Problem, z: np.ndarray, task: Task) -> list[tuple[Setting, Rule]]:
-    vector = problem.fit_subsets(task.columns[[task.pooled]])[0]
+def _pooled(sample: Sample, task: Task) -> list[tuple[Setting, Rule]]:
+    vector = sample.problem.fit_subsets(task.columns[[task.pooled]])[0]
     return [(Setting("pooled", "all covariates"), PooledRule(vector))]
 
 
-def _causal(problem: Problem, z: np.ndarray, task: Task) -> list[tuple[Setting, Rule]]:
-    vector = problem.fit_subsets(task.columns[[task.causal]])[0]
+def _causal(sample: Sample, task: Task) -> list[tuple[Setting, Rule]]:
+    vector = sample.problem.fit_subsets(task.columns[[task.causal]])[0]
     return [(Setting("causal", "known causes"), PooledRule(vector))]
 
 
-def _subsets(problem: Problem, z: np.ndarray, task: Task, soft: bool) -> list[tuple[Setting, Rule]]:
-    vectors = problem.fit_subsets(task.columns)
-    risks = problem.risks(vectors)
+def _subsets(sample: Sample, task: Task, soft: bool) -> list[tuple[Setting, Rule]]:
+    vectors = sample.problem.fit_subsets(task.columns)
+    risks = sample.problem.risks(vectors)
     kept = np.arange(len(vectors))
     if len(vectors) > MOST_CANDIDATES:
         kept = portfolio(risks, MOST_CANDIDATES, [task.pooled, task.causal])
     pooled = int(np.flatnonzero(kept == task.pooled)[0])
-    rule = risk_regression(risks[:, kept], vectors[kept], task.columns[kept], pooled, z, soft=soft)
+    rule = risk_regression(
+        risks[:, kept], vectors[kept], task.columns[kept], pooled, sample.z, soft=soft
+    )
     name = "mix" if soft else "select"
     if task.selector not in (None, "risk"):
-        labels = fit_labels(task.selector, rule, risks[:, kept], z, pooled, soft)
+        labels = fit_labels(task.selector, rule, risks[:, kept], sample, task, pooled, soft)
         return [(Setting(name, "classifier of the best subset"), labels)]
     return [(Setting(name, f"{rule.feature_map.kind} in the summaries"), rule)]
 
@@ -149,22 +108,20 @@ def _ridge_leave_one_out(
     return found
 
 
-def _coefficients(problem: Problem, z: np.ndarray, task: Task) -> list[tuple[Setting, Rule]]:
+def _coefficients(sample: Sample, task: Task) -> list[tuple[Setting, Rule]]:
     found: list[tuple[Setting, Rule]] = []
-    q = problem.n_coefficients
+    problem, z = sample.problem, sample.z
     used = np.flatnonzero(task.columns[task.pooled])
     for kind, chosen, words in _forms(z, task.is_mean):
+        settings = [Setting("coefficients", f"{words}, penalty {p:.3g}") for p in PENALTIES]
+        wanted = np.flatnonzero([task.wants(setting) for setting in settings])
         feature_map = fit_map(kind, z, chosen)
         phi = feature_map(z)
-        if (1 + phi.shape[1]) * len(used) > MOST_UNKNOWNS and found:
+        n_unknowns = (1 + phi.shape[1]) * len(used) * problem.n_scores
+        if not len(wanted) or (n_unknowns > MOST_UNKNOWNS and kind != "linear"):
             continue
-        for penalty, theta in zip(
-            PENALTIES, problem.fit_varying(phi, PENALTIES, used), strict=True
-        ):
-            full = np.zeros((len(theta), q))
-            full[:, used] = theta
-            rule = CoefficientRule(full, feature_map, float(penalty))
-            found.append((Setting("coefficients", f"{words}, penalty {penalty:.3g}"), rule))
+        for i, theta in zip(wanted, problem.fit_varying(phi, PENALTIES[wanted], used), strict=True):
+            found.append((settings[i], CoefficientRule(theta, feature_map, float(PENALTIES[i]))))
     return found
 
 
@@ -182,13 +139,17 @@ def _forms(z: np.ndarray, is_mean: np.ndarray) -> list[tuple[str, np.ndarray, st
     return forms
 
 
-def _mask(problem: Problem, z: np.ndarray, task: Task) -> list[tuple[Setting, Rule]]:
-    start = problem.fit_subsets(task.columns[[task.pooled]])[0]
+def _mask(sample: Sample, task: Task) -> list[tuple[Setting, Rule]]:
+    start = sample.problem.fit_subsets(task.columns[[task.pooled]])[0]
     found: list[tuple[Setting, Rule]] = []
-    for moves in (False, True):
-        rule = fit_mask(problem, z, start, task.open_columns, moves)
+    for form, moves in task.gates:
         words = "gates and intercept" if moves else "gates"
-        found.append((Setting("mask", words), rule))
+        setting = Setting("mask", f"{form} {words}")
+        if task.wants(setting):
+            rule = fit_mask(
+                sample, start, task.open_columns, form, moves, task.generator(), task.device
+            )
+            found.append((setting, rule))
     return found
 
 
@@ -196,8 +157,8 @@ def _mask(problem: Problem, z: np.ndarray, task: Task) -> list[tuple[Setting, Ru
 FAMILIES: dict[str, Family] = {
     "pooled": _pooled,
     "causal": _causal,
-    "select": lambda problem, z, task: _subsets(problem, z, task, soft=False),
-    "mix": lambda problem, z, task: _subsets(problem, z, task, soft=True),
+    "select": lambda sample, task: _subsets(sample, task, soft=False),
+    "mix": lambda sample, task: _subsets(sample, task, soft=True),
     "mask": _mask,
     "coefficients": _coefficients,
 }

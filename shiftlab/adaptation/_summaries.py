@@ -116,21 +116,24 @@ class SummarySpec:
             "missing": len(self.variables),
         }  # fmt: skip
 
-    def from_moments(self, n: float, gram: np.ndarray) -> np.ndarray:
-        """Summarise from the number of rows and the mean of z z', z = (1, x)."""
-        mean = gram[0, 1:]
-        numeric = self.numeric
-        covariance = (gram[1:, 1:] - np.outer(mean, mean))[np.ix_(numeric, numeric)]
-        covariance = covariance * (n / (n - 1)) if n > 1 else np.zeros_like(covariance)
+    def from_moments(self, n: np.ndarray, gram: np.ndarray) -> np.ndarray:
+        """Summarise m batches from their numbers of rows and means of z z', z = (1, x)."""
+        mean = gram[:, 0, 1:]
+        numeric = np.flatnonzero(self.numeric)
         parts = {"means": mean}
         if {"spreads", "correlations", "partial_correlations"} & set(self.parts):
-            parts |= _second_order(n, covariance)
-        return np.concatenate([parts[p] for p in self.parts if p in parts] or [np.zeros(0)])
+            second = gram[:, 1:, 1:] - mean[:, :, None] * mean[:, None, :]
+            covariance = second[:, numeric[:, None], numeric]
+            unbiased = np.where(n > 1, n / np.maximum(n - 1, 1), 0.0)
+            parts |= _second_order(n, covariance * unbiased[:, None, None])
+        found = [parts[p] for p in self.parts if p in parts]
+        return np.hstack(found) if found else np.zeros((len(n), 0))
 
-    def from_rows(self, n: float, gram: np.ndarray, X: np.ndarray, missing: np.ndarray | None,
-                  raw: np.ndarray) -> tuple[np.ndarray, list[int]]:  # fmt: skip
-        """Summarise a batch of rows in standard units; functions get the raw matrix."""
-        values = [self.from_moments(n, gram)]
+    def from_rows(
+        self, X: np.ndarray, missing: np.ndarray | None, raw: np.ndarray
+    ) -> tuple[np.ndarray, list[int]]:
+        """Return what moments do not tell of a batch of rows; functions get the raw matrix."""
+        values: list[np.ndarray] = [np.zeros(0)]
         if "quantiles" in self.parts:
             values.append(np.quantile(X[:, self.numeric], LEVELS, axis=0).T.ravel())
         if "missing" in self.parts:
@@ -176,30 +179,26 @@ class SummarySpec:
         return np.concatenate([np.full(sizes[p], used[p]) for p in self.parts] or [np.zeros(0)])
 
 
-def _second_order(n: float, covariance: np.ndarray) -> dict[str, np.ndarray]:
-    m = len(covariance)
-    variance = np.maximum(np.diag(covariance), SMALLEST_SPREAD**2)
-    alpha = min(0.3, m / max(n, m + 1))
-    shrunk = (1 - alpha) * covariance
-    shrunk[range(m), range(m)] = variance
-    above = np.triu_indices(m, 1)
+def _second_order(n: np.ndarray, covariance: np.ndarray) -> dict[str, np.ndarray]:
+    m = covariance.shape[1]
+    each, above = np.arange(m), np.triu_indices(m, 1)
+    variance = np.maximum(covariance[:, each, each], SMALLEST_SPREAD**2)
+    plain = covariance.copy()
+    plain[:, each, each] = variance
+    alpha = np.minimum(0.3, m / np.maximum(n, m + 1))
+    shrunk = (1 - alpha)[:, None, None] * covariance
+    shrunk[:, each, each] = variance
     precision = np.linalg.inv(shrunk) if m else shrunk
     return {
         "spreads": np.log(np.sqrt(variance)),
-        "correlations": _fisher(_scaled(_with_diagonal(covariance, variance))[above]),
-        "partial_correlations": _fisher(-_scaled(precision)[above]),
+        "correlations": _fisher(_scaled(plain)[:, above[0], above[1]]),
+        "partial_correlations": _fisher(-_scaled(precision)[:, above[0], above[1]]),
     }
 
 
-def _with_diagonal(matrix: np.ndarray, diagonal: np.ndarray) -> np.ndarray:
-    changed = matrix.copy()
-    changed[range(len(matrix)), range(len(matrix))] = diagonal
-    return changed
-
-
 def _scaled(matrix: np.ndarray) -> np.ndarray:
-    size = np.sqrt(np.diag(matrix))
-    return np.asarray(matrix / np.outer(size, size))
+    size = np.sqrt(np.einsum("mii->mi", matrix))
+    return np.asarray(matrix / (size[:, :, None] * size[:, None, :]))
 
 
 def _fisher(correlation: np.ndarray) -> np.ndarray:

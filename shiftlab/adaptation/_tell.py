@@ -27,8 +27,10 @@ class Telling(ABC):
     _design: Design
     _fitted: Fitted
     _generic: GenericFit | None
+    _n_scores: int
     strategy_: str
     guard_active_: bool
+    classes_: np.ndarray
 
     @abstractmethod
     def _batches(self, X: Any, environment: Any) -> Batches:
@@ -75,22 +77,28 @@ class Telling(ABC):
         Returns
         -------
         DataFrame
-            One row per environment; the first column is the intercept.
+            One row per environment (and class, for more than two); the first column is the
+            intercept.
         """
         import pandas as pd
 
         batches = self._batches(X, environment)
         if self._generic is not None:
             raise InputError("coefficients: only linear models (estimator=None) have them.")
-        vectors = self._vectors(batches)[0]
-        design: Design = self._design
-        slopes = vectors[:, 1:] / design.scale
-        intercept = vectors[:, 0] - slopes @ design.centre
-        return pd.DataFrame(
-            np.column_stack([intercept, slopes]),
-            columns=["intercept", *design.encoder.columns],
-            index=pd.Index(batches.labels.categories, name="environment"),
-        )
+        values = self._in_units(self._vectors(batches)[0])
+        index = pd.Index(batches.labels.categories, name="environment")
+        if self._n_scores > 1:
+            index = pd.MultiIndex.from_product(
+                [batches.labels.categories, self.classes_], names=["environment", "class"]
+            )
+        columns = ["intercept", *self._design.encoder.columns]
+        return pd.DataFrame(values, columns=columns, index=index)
+
+    def _in_units(self, vectors: np.ndarray) -> np.ndarray:
+        """Intercept and slopes in the units of X, one row per vector and score."""
+        parts = vectors.reshape(len(vectors) * self._n_scores, -1)
+        slopes = parts[:, 1:] / self._design.scale
+        return np.column_stack([parts[:, 0] - slopes @ self._design.centre, slopes])
 
     def subset_coefficients(self) -> Any:
         """Pooled fits of the subsets that selection chooses from, in the units of X.
@@ -98,7 +106,8 @@ class Telling(ABC):
         Returns
         -------
         DataFrame
-            One row per subset: covariates, intercept and one column per encoded covariate.
+            One row per subset (and class, for more than two): covariates, intercept and one column
+            per encoded covariate.
         """
         import pandas as pd
 
@@ -108,12 +117,12 @@ class Telling(ABC):
         rule, design = self._fitted.selector, self._design
         vectors = self._fitted.pooled[None] if rule is None else rule.vectors
         names = [", ".join(design.encoder.names)] if rule is None else rule.names(design.encoder)
-        slopes = vectors[:, 1:] / design.scale
-        intercept = vectors[:, 0] - slopes @ design.centre
         frame = pd.DataFrame(
-            np.column_stack([intercept, slopes]), columns=["intercept", *design.encoder.columns]
+            self._in_units(vectors), columns=["intercept", *design.encoder.columns]
         )
-        frame.insert(0, "covariates", names)
+        frame.insert(0, "covariates", np.repeat(names, self._n_scores))
+        if self._n_scores > 1:
+            frame.insert(1, "class", np.tile(self.classes_, len(names)))
         return frame
 
     def environment_summary(self, X: Any, environment: Any = None) -> EnvironmentSummary:

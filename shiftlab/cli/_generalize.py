@@ -8,6 +8,8 @@ from shiftlab.cli._shared import (
     add_reading,
     check_columns,
     existing_columns,
+    file_source,
+    make_folder,
     read_named_table,
     write_text,
 )
@@ -23,7 +25,7 @@ examples:
       --until 18 --model loans.skops
   shiftlab generalize predict loans.skops loans.csv --since 19 --out predictions.csv
   shiftlab generalize counterfactual loans.skops loans.csv --since 19 --to F --out twins.csv
-  shiftlab generalize evaluate loans.skops loans.csv --since 19 --out evaluation.json
+  shiftlab generalize evaluate loans.skops loans.csv --since 19 --outcome repaid --out audit
 
 Several sensitive columns are joined by commas. Rows are chosen by their time with --since and
 --until, both included. Exit codes: 0 done, 2 usage or input error, 70 internal error.
@@ -105,9 +107,10 @@ def _add_use(steps: Any, name: str, text: str, run: Any) -> Any:
     parser.set_defaults(run=run, parser=parser)
     parser.add_argument("model", metavar="MODEL", help="file that `fit` has written")
     _add_table(parser)
-    ending = "json" if name == "evaluate" else "csv"
-    kinds = {"predict": "predictions", "counterfactual": "twins", "evaluate": "evaluation"}
-    default = f"{kinds[name]}.{ending}"
+    if name == "evaluate":
+        parser.add_argument("--out", default=".", metavar="DIR", help="folder (default: .)")
+        return parser
+    default = {"predict": "predictions.csv", "counterfactual": "twins.csv"}[name]
     parser.add_argument("--out", default=default, metavar="FILE", help=f"file ({default})")
     return parser
 
@@ -261,7 +264,7 @@ def run_counterfactual(options: argparse.Namespace) -> None:
 
 
 def run_evaluate(options: argparse.Namespace) -> None:
-    """Judge a model on rows with known outcome; write a document and print a table.
+    """Judge a model on rows with known outcome; write a page and a document, print a table.
 
     Parameters
     ----------
@@ -273,10 +276,12 @@ def run_evaluate(options: argparse.Namespace) -> None:
     InputError
         If the model or the table is not usable.
     """
-    from shiftlab._core.results import canonical_json
-    from shiftlab.exceptions import InputError
-    from shiftlab.generalization import counterfactual_effects, evaluate_generalization
+    import warnings
 
+    from shiftlab.exceptions import InputError, ShiftlabWarning
+    from shiftlab.generalization import evaluate_generalization
+
+    make_folder(options.out)
     model, frame = _load(options)
     fair = model[-1]
     if not hasattr(fair, "predict_proba"):
@@ -285,31 +290,51 @@ def run_evaluate(options: argparse.Namespace) -> None:
     encoded = model[:-1].transform(frame[list(model.feature_names_in_)]).reset_index(drop=True)
     y = frame[options.outcome].to_numpy()
     y = y.astype(fair.classes_.dtype) if y.dtype != fair.classes_.dtype else y
-    found = evaluate_generalization(fair, encoded, y)
-    document: dict[str, Any] = {"evaluation": found.to_dict(), "summary": _records(found.summary())}
-    if fair.groups_:
-        effects = counterfactual_effects(
-            fair,
-            encoded,
-            correlation=options.correlation,
-            n_resamples=options.resamples,
-            random_state=options.seed,
-        )
-        document["effects"] = effects.to_dict()
-    write_text(options.out, canonical_json(document, indent=2) + "\n")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ShiftlabWarning)
+        found = evaluate_generalization({"fair model": fair}, encoded, y)
+        told = list(dict.fromkeys(str(w.message) for w in caught))
+        report = _report(fair, encoded, y, found, told, options)
+    report.write(options.out)
     if not options.quiet:
         shown = found.to_frame().drop(columns=["model", "unfairness"])
         print(shown.round(3).to_string(index=False))
-        if fair.groups_:
-            print(
-                f"estimated counterfactual unfairness {effects.unfairness:.3f} "
-                f"(bounds {effects.low:.3f} to {effects.high:.3f})"
-            )
-        print(f"wrote {options.out}")
+        print("\n".join(f"- {finding}" for finding in report.findings))
+        print(f"wrote generalization.html, generalization.json to {options.out}")
 
 
-def _records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
-    return [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
+def _report(
+    fair: Any,
+    encoded: "pd.DataFrame",
+    y: Any,
+    found: Any,
+    told: list[str],
+    options: argparse.Namespace,
+) -> Any:
+    """Add effects, bounds and forecasts to the evaluation and write it up."""
+    import numpy as np
+
+    from shiftlab.generalization import counterfactual_bounds, counterfactual_effects
+    from shiftlab.reporting import Source, generalization_report
+
+    common = {"n_resamples": options.resamples, "random_state": options.seed}
+    effects = bounds = None
+    if fair.groups_:
+        effects = counterfactual_effects(fair, encoded, correlation=options.correlation, **common)
+    if fair.groups_ and len(fair.classes_) == 2:
+        bounds = counterfactual_bounds(fair, encoded, y=y, **common)
+    judged = sorted({row["domain"] for row in found.rows})
+    chosen = dict(vars(fair.selection_.chosen))
+    return generalization_report(
+        found,
+        effects=effects,
+        bounds=bounds,
+        forecast=fair.forecast(np.union1d(fair.source_times_, judged)),
+        trajectories=fair.trajectories(np.union1d(fair.source_times_, judged)),
+        warnings=told,
+        options=chosen | {"effect": fair.abduction_.maps.kind, "outcome": options.outcome},
+        source=Source(command=options.command, **file_source(options.table)),
+    )
 
 
 def _load(options: argparse.Namespace) -> tuple[Any, "pd.DataFrame"]:

@@ -21,7 +21,7 @@ from shiftlab.discovery._prepare import prepare
 from shiftlab.discovery._result import DiscoveryResult, EdgeReason
 from shiftlab.discovery._surrogate import read_surrogate
 from shiftlab.discovery._tests import read_test
-from shiftlab.exceptions import InputError
+from shiftlab.exceptions import InputError, NumericalWarning
 from shiftlab.graphs import Knowledge
 
 __all__ = ["CDNOD"]
@@ -31,7 +31,8 @@ class CDNOD(BaseEstimator):
     """Causal discovery from data whose mechanisms change between environments or along time.
 
     Four phases: (1) which variables change with the environment, and which pairs stay dependent;
-    (2) directions from the environment, colliders and what follows; (3) directions from mechanisms
+    (2) directions from the environment, colliders and what follows, and a check of the graph, by
+    which edges come back whose absence the data contradict; (3) directions from mechanisms
     that change independently; (4) how each changing mechanism moves.
 
     Parameters
@@ -47,15 +48,17 @@ class CDNOD(BaseEstimator):
         "auto" reads dates, and numbers with more than 100 values or fewer than 5 rows per value,
         as time; everything else as labels, whose names and order play no part.
     max_cond : int, default 3
-        Largest conditioning set.
+        Largest conditioning set of the search. From 2 on the graph found is checked with all
+        causes held fixed, however many there are.
     orient : {"changes", "invariance", "skeleton"}, default "changes"
         Stop after phase 3, 2 or 1. Phase 4 follows unless only the skeleton is asked for.
     margin : float, default 1.0
         Phase 3 directs an edge if the better direction is better by this many standard deviations
         of the dependence between independent mechanisms; otherwise the edge stays undirected.
+        Along time that deviation follows from how many independent movements the paths hold.
     correction : {"none", "fdr"}, default "none"
         "fdr" keeps the false-discovery rate of the edges at `alpha` (Benjamini and Hochberg on the
-        largest p-value of each pair).
+        largest p-value of each pair); no edge comes back then.
     knowledge : Knowledge or mapping, optional
         Obeyed from the first test on; pairs it decides are not tested.
     categorical_features : sequence of str or int, default ()
@@ -190,6 +193,8 @@ class CDNOD(BaseEstimator):
             warnings.warn(warning, stacklevel=2)
         root_name = _free_name(surrogate.name, table)
         found = run_phases(prepared, settings, root_name)
+        if found.tests.undefined:
+            warnings.warn(NumericalWarning(found.tests.undefined), stacklevel=2)
         said = [str(warning) for warning in (*notes, *prepared.warnings)]
         self._set_attributes(describe(found, prepared, root_name, self._options(settings), said))
         return self

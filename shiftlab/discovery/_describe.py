@@ -19,6 +19,7 @@ __all__ = ["describe"]
 
 #: Below this p-value the mechanisms of the best graph still move together.
 DEPENDENT = 0.01
+RESTORED = "; separated in the search, but dependent given all causes found"
 
 
 def describe(
@@ -67,12 +68,13 @@ def describe(
         merged=prepared.merged,
         constant=prepared.constant,
         n_tests=found.tests.n_tests,
-        tests_by_size=dict(sorted(found.tests.tests_by_size.items())),
+        tests_by_size=found.tests.tests_by_size,
         seconds=found.tests.seconds,
         options=options,
         notes=(
             *notes,
             *found.notes,
+            *([found.tests.undefined] if found.tests.undefined else []),
             *_dependent_components(found, names),
             *_truncated_components(found, names),
         ),
@@ -111,6 +113,7 @@ def _edge_reason(found: Findings, edge: Edge, names: Sequence[str]) -> EdgeReaso
     evidence = found.skeleton.evidence.get(pair)
     reason = found.orientation.reasons.get((i, j))
     tested = evidence is not None and evidence.n_tests > 0
+    restored = pair in found.skeleton.restored
     return EdgeReason(
         source=edge.source,
         target=edge.target,
@@ -119,8 +122,9 @@ def _edge_reason(found: Findings, edge: Edge, names: Sequence[str]) -> EdgeReaso
         given=tuple(names[k] for k in evidence.given) if evidence is not None else (),
         n_tests=evidence.n_tests if evidence is not None else 0,
         rule=reason.rule if reason else "",
-        text=_sentence(reason, i, j, found, names),
+        text=_sentence(reason, i, j, found, names) + (RESTORED if restored else ""),
         margin=reason.margin if reason else None,
+        restored=restored,
     )
 
 

@@ -29,6 +29,8 @@ __all__ = [
 FEWEST_POINTS = 5
 #: Members of a class that are scored one by one.
 MOST_GRAPHS = 2_000
+#: With so few independent movements the deviation is larger than any difference.
+FEWEST_MOVEMENTS = 3.5
 N_PERMUTATIONS = 999
 
 
@@ -65,11 +67,16 @@ class MechanismDependence:
         return self._known[key]
 
     def deviation(self, variable: int, parents: Group) -> float:
-        """Return the standard deviation of that correlation for independent paths."""
-        if not self.is_time:
-            return float(np.sqrt(2.0 / (self.n_points * (self.n_points - 3))))
-        left, right, scale = self._pair(variable, parents)
-        return float(_shifted_products(left, right).std() / scale)
+        """Return the standard deviation of that correlation for independent paths.
+
+        Along time the points are many, but a smooth path has few movements that are independent
+        of each other: their number takes the place of that of the environments.
+        """
+        count: float = self.n_points
+        if self.is_time:
+            paths = (self._mechanisms.path((variable,), parents), self._mechanisms.path(parents))
+            count = max(_independent_movements(*paths), FEWEST_MOVEMENTS)
+        return float(np.sqrt(2.0 / (count * (count - 3))))
 
     def pvalue(self, variable: int, parents: Group) -> float:
         """Test that the two move independently, by permutation of environments.
@@ -92,6 +99,22 @@ class MechanismDependence:
         if key not in self._centred:
             self._centred[key] = _centred_distances(self._mechanisms.path(variables, parents))
         return self._centred[key]
+
+
+def _independent_movements(left: np.ndarray, right: np.ndarray) -> float:
+    """Return how many independent points are worth as much as two smooth paths.
+
+    Bartlett's formula for the correlation of two series: the number of points over the sum, over
+    all lags, of the products of their autocorrelations.
+    """
+    count = len(left)
+    product = np.ones(count)
+    for path in (left, right):
+        gram = path - path.mean(axis=0)
+        gram = gram @ gram.T
+        along = np.array([np.trace(gram, offset=lag) for lag in range(count)])
+        product *= along / max(float(along[0]), 1e-300)
+    return float(count / max(2 * product.sum() - 1, 1e-300))
 
 
 def _centred_distances(path: np.ndarray) -> np.ndarray:
@@ -190,12 +213,14 @@ def choose_directions(
     best: dict[tuple[int, int], float] = {}
     lowest: float = np.inf
     final: dict[int, Group] = {}
-    count = 0
+    count, scored = 0, set()
     for graph in islice(_members(marks, edges, allowed), MOST_GRAPHS):
         count += 1
         arrows = directed(graph)
         parents = {v: _parents(arrows, v, len(allowed)) for v in nodes}
-        score = sum(dependence.correlation(v, given) for v, given in parents.items() if given)
+        tested = [(v, given) for v, given in parents.items() if given]
+        scored.update(tested)
+        score = sum(dependence.correlation(*item) for item in tested)
         if score < lowest:
             lowest, final = score, parents
         for i, j in edges:
@@ -204,8 +229,8 @@ def choose_directions(
     tested = [(v, given) for v, given in final.items() if given]
     if not tested:
         return None
-    unit = float(np.sqrt(np.mean([dependence.deviation(*item) ** 2 for item in tested])))
-    scores = [_edge_score(edge, best, unit) for edge in edges]
+    unit = np.sqrt(np.mean([dependence.deviation(*item) ** 2 for item in sorted(scored)]))
+    scores = [_edge_score(edge, best, float(unit)) for edge in edges]
     pvalue = min(1.0, len(tested) * min(dependence.pvalue(*item) for item in tested))
     return Choice(tuple(nodes), tuple(scores), final, pvalue, count)
 

@@ -10,9 +10,9 @@ from typing import TypeAlias
 import numpy as np
 
 from shiftlab.discovery._search import Rules, Skeleton
+from shiftlab.discovery._tests import Answers
 from shiftlab.graphs._marks import TAIL, directed, set_directed, undirected
 from shiftlab.graphs._meek import apply_meek
-from shiftlab.independence import IndexedTest
 
 __all__ = ["Direction", "Orientation", "open_edges", "orient"]
 
@@ -104,7 +104,7 @@ class Orientation:
 
 
 def orient(
-    skeleton: Skeleton, tests: IndexedTest, rules: Rules, *, root: int | None, alpha: float
+    skeleton: Skeleton, tests: Answers, rules: Rules, *, root: int | None, alpha: float
 ) -> Orientation:
     """Orient a skeleton: knowledge, environment, invariance, colliders, Meek.
 
@@ -112,7 +112,7 @@ def orient(
     ----------
     skeleton : Skeleton
         Edges and separating sets.
-    tests : IndexedTest
+    tests : Answers
         For the tests that tell a collider from a chain.
     rules : Rules
         Knowledge.
@@ -139,9 +139,7 @@ def orient(
     return state
 
 
-def _triples(
-    skeleton: Skeleton, tests: IndexedTest, root: int | None, alpha: float
-) -> list[Ranked]:
+def _triples(skeleton: Skeleton, tests: Answers, root: int | None, alpha: float) -> list[Ranked]:
     """Return the claims of unshielded triples with a key that puts the surest first."""
     adjacent = skeleton.adjacent
     claims = []
@@ -158,7 +156,7 @@ def _triples(
 
 def _judge(
     skeleton: Skeleton,
-    tests: IndexedTest,
+    tests: Answers,
     pair: tuple[int, int],
     k: int,
     root: int | None,

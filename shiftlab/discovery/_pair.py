@@ -118,7 +118,8 @@ def independent_changes(
     found = [dependence.correlation(*direction) for direction in directions]
     values = [dependence.pvalue(*direction) for direction in directions]
     better = int(found[1] < found[0])
-    difference = abs(found[1] - found[0]) / dependence.deviation(*directions[better])
+    deviations = [dependence.deviation(*direction) for direction in directions]
+    difference = abs(found[1] - found[0]) / np.sqrt(np.mean(np.square(deviations)))
     return IndependentChanges(
         cause=names[better],
         effect=names[1 - better],

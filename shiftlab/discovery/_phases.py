@@ -16,19 +16,22 @@ from shiftlab.discovery._independent_changes import (
     MechanismDependence,
     choose_directions,
 )
+from shiftlab.discovery._markov import orient_and_restore
 from shiftlab.discovery._modules import Group, Mechanisms
 from shiftlab.discovery._orient import Direction, Orientation, orient
 from shiftlab.discovery._prepare import Prepared
 from shiftlab.discovery._search import Rules, Skeleton, find_skeleton
 from shiftlab.discovery._surrogate import Surrogate
+from shiftlab.discovery._tests import Answers
 from shiftlab.graphs import Knowledge
 from shiftlab.graphs._marks import directed, undirected
-from shiftlab.independence import IndexedTest
 
 __all__ = ["Findings", "Settings", "force_of", "run_phases"]
 
 #: Components kept of each driving force.
 N_COMPONENTS = 3
+#: From this size of conditioning sets on the graph found is checked, with all causes held fixed.
+LEAST_RESTORED = 2
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Settings:
         Variables of earlier rows.
     """
 
-    make_test: Callable[[Table], IndexedTest]
+    make_test: Callable[[Table], Any]
     alpha: float
     max_cond: int
     correction: str
@@ -64,7 +67,7 @@ class Findings:
 
     Attributes
     ----------
-    tests : IndexedTest
+    tests : Answers
     skeleton : Skeleton
     orientation : Orientation
     invariance : ndarray
@@ -75,7 +78,7 @@ class Findings:
     notes : list of str
     """
 
-    tests: IndexedTest
+    tests: Answers
     skeleton: Skeleton
     orientation: Orientation
     invariance: np.ndarray
@@ -111,7 +114,7 @@ def run_phases(prepared: Prepared, settings: Settings, root_name: str) -> Findin
     else:
         knowledge = settings.knowledge
     root = len(names) - 1
-    tests = settings.make_test(Table((*table.columns, root_column), table.n_rows))
+    tests = Answers(settings.make_test(Table((*table.columns, root_column), table.n_rows)))
     rules = Rules.of(names, root, knowledge, settings.past)
     skeleton = find_skeleton(
         tests,
@@ -124,7 +127,12 @@ def run_phases(prepared: Prepared, settings: Settings, root_name: str) -> Findin
     if settings.orient == "skeleton":
         state = Orientation(np.asarray(skeleton.adjacent, dtype=np.int8), rules)
         return Findings(tests, skeleton, state, state.marks.copy(), root)
-    state = orient(skeleton, tests, rules, root=root, alpha=settings.alpha)
+    # Small sets hardly lose an edge, and whoever asks for them wants no larger ones; edges that
+    # come back are no longer under the control of the false-discovery rate.
+    checked = settings.max_cond >= LEAST_RESTORED and settings.correction == "none"
+    state = (orient_and_restore if checked else orient)(
+        skeleton, tests, rules, root=root, alpha=settings.alpha
+    )
     found = Findings(tests, skeleton, state, state.marks.copy(), root)
     if found.changing:
         mechanisms = Mechanisms([(column,) for column in table], surrogate)

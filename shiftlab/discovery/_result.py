@@ -43,6 +43,9 @@ class EdgeReason(Result):
         The argument in a sentence.
     margin : float or None
         Of independent changes: by how many standard deviations the direction is better.
+    restored : bool
+        Whether a test separated the pair (`pvalue`, `given`), but the graph without the edge
+        contradicted the data: given all causes found the two depend on each other.
     """
 
     source: str
@@ -54,6 +57,7 @@ class EdgeReason(Result):
     rule: str
     text: str
     margin: float | None = None
+    restored: bool = False
 
 
 @dataclass(frozen=True, eq=False, repr=False)

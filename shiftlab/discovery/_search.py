@@ -4,14 +4,18 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import combinations
+from typing import TypeAlias
 
 import numpy as np
 
 from shiftlab._core.progress import Progress, progress_ticker
+from shiftlab.discovery._tests import Answers
 from shiftlab.graphs import Knowledge
-from shiftlab.independence import IndexedTest
 
-__all__ = ["PairEvidence", "Rules", "Skeleton", "find_skeleton"]
+__all__ = ["Pair", "PairEvidence", "Rules", "Skeleton", "find_skeleton"]
+
+#: Two nodes, the smaller first.
+Pair: TypeAlias = tuple[int, int]
 
 
 @dataclass
@@ -54,11 +58,27 @@ class Skeleton:
         The set that separated a pair, by (smaller, larger) index.
     evidence : dict of PairEvidence
         By (smaller, larger) index.
+    restored : list of (int, int)
+        Pairs that were separated, but whose independence the graph contradicted.
     """
 
     adjacent: np.ndarray
-    separators: dict[tuple[int, int], tuple[int, ...]]
-    evidence: dict[tuple[int, int], PairEvidence]
+    separators: dict[Pair, tuple[int, ...]]
+    evidence: dict[Pair, PairEvidence]
+    restored: list[Pair] = field(default_factory=list)
+
+    def separate(self, pair: Pair, given: tuple[int, ...]) -> None:
+        """Take an edge away."""
+        self.adjacent[pair] = self.adjacent[pair[::-1]] = False
+        self.separators[pair] = given
+        if pair in self.restored:
+            self.restored.remove(pair)
+
+    def restore(self, pair: Pair) -> None:
+        """Give an edge back."""
+        self.adjacent[pair] = self.adjacent[pair[::-1]] = True
+        del self.separators[pair]
+        self.restored.append(pair)
 
 
 @dataclass(frozen=True)
@@ -115,7 +135,7 @@ class Rules:
 
 
 def find_skeleton(
-    tests: IndexedTest,
+    tests: Answers,
     rules: Rules,
     *,
     alpha: float,
@@ -125,11 +145,12 @@ def find_skeleton(
 ) -> Skeleton:
     """Remove every edge whose ends become independent given some of their neighbours.
 
-    Each depth uses the neighbours at its start, so that the order of variables plays no part.
+    Every pair is tested with one set per round, and edges go at the end of a round, so that the
+    order of variables plays no part.
 
     Parameters
     ----------
-    tests : IndexedTest
+    tests : Answers
         Answers for all nodes, the root included.
     rules : Rules
         Knowledge, obeyed from the first test on.
@@ -158,15 +179,15 @@ def find_skeleton(
     return state
 
 
-def _pairs(adjacent: np.ndarray) -> list[tuple[int, int]]:
+def _pairs(adjacent: np.ndarray) -> list[Pair]:
     return [(int(i), int(j)) for i, j in np.argwhere(np.triu(adjacent, 1))]
 
 
 def _test_depth(
     state: Skeleton,
-    tests: IndexedTest,
+    tests: Answers,
     rules: Rules,
-    pairs: list[tuple[int, int]],
+    pairs: list[Pair],
     size: int,
     alpha: float,
     strength: np.ndarray,
@@ -176,24 +197,34 @@ def _test_depth(
     Returns whether there was anything to test.
     """
     waiting = {pair: _candidate_sets(state.adjacent, rules, pair, size, strength) for pair in pairs}
-    removed, tested = [], False
+    tested = False
     while waiting:
-        drawn = {pair: next(sets, None) for pair, sets in waiting.items()}
+        drawn = {
+            pair: next((s for s in sets if _may_separate(state.adjacent, rules, pair, s)), None)
+            for pair, sets in waiting.items()
+        }
         queries = {pair: given for pair, given in drawn.items() if given is not None}
         tested |= bool(queries)
         values = tests.pvalues([(*pair, given) for pair, given in queries.items()])
         waiting = {pair: waiting[pair] for pair in queries}
-        for (pair, given), pvalue in zip(queries.items(), values.tolist(), strict=True):
+        for (pair, given), pvalue in zip(queries.items(), values, strict=True):
             state.evidence[pair].add(pvalue, given)
             if size == 0:
-                strength[pair] = strength[pair[::-1]] = abs(tests.test(*pair).effect)
+                strength[pair] = strength[pair[::-1]] = tests.effect(*pair)
+        for (pair, given), pvalue in zip(queries.items(), values, strict=True):
             if pvalue > alpha:
-                state.separators[pair] = given
-                removed.append(pair)
+                state.separate(pair, given)
                 del waiting[pair]
-    for i, j in removed:
-        state.adjacent[i, j] = state.adjacent[j, i] = False
     return tested
+
+
+def _may_separate(adjacent: np.ndarray, rules: Rules, pair: Pair, given: tuple[int, ...]) -> bool:
+    """Tell whether a set still consists of possible parents of one end."""
+    members = list(given)
+    return any(
+        rules.may_precede[other, end] and (adjacent[end] & rules.may_cause[:, end])[members].all()
+        for end, other in (pair, pair[::-1])
+    )
 
 
 def _candidate_sets(
@@ -223,7 +254,5 @@ def _control_false_discoveries(state: Skeleton, rules: Rules, alpha: float) -> N
     passed = np.flatnonzero(pvalues[order] <= bound)
     n_kept = int(passed[-1]) + 1 if len(passed) else 0
     for k in order[n_kept:]:
-        i, j = pairs[k]
-        if state.adjacent[i, j]:
-            state.adjacent[i, j] = state.adjacent[j, i] = False
-            state.separators[i, j] = state.evidence[i, j].given
+        if state.adjacent[pairs[k]]:
+            state.separate(pairs[k], state.evidence[pairs[k]].given)

@@ -170,20 +170,31 @@ def reread(known: Abduction, X: np.ndarray, coded: Coded, time: np.ndarray) -> A
     Z = known.aligned(X, time)
     effect = {"location": "location", "location-scale": "location-scale"}.get(known.maps.kind)
     relative = known.relative(time)
-    return _read_domains(frame, Z, coded, relative, drift="trend", effect=effect or "auto")
+    # Nothing is carried on from here: the plain forms of paths will do, and are fast.
+    return _read_domains(
+        frame, Z, coded, relative, drift="trend", effect=effect or "auto", forms="default"
+    )
 
 
 def _read_domains(
-    frame: _Frame, Z: np.ndarray, coded: Coded, relative: np.ndarray, *, drift: str, effect: str
+    frame: _Frame,
+    Z: np.ndarray,
+    coded: Coded,
+    relative: np.ndarray,
+    *,
+    drift: str,
+    effect: str,
+    forms: str = "all",
 ) -> Abduction:
     """Fit all that is fitted in the aligned frame."""
     design_centre = coded.design.mean(axis=0)
     design = coded.design - design_centre
-    means, effects = _fit_locations(Z, design, relative, constant=drift == "none")
+    constant = drift == "none"
+    means, effects = _fit_locations(Z, design, relative, constant=constant, forms=forms)
     times, where = np.unique(relative, return_inverse=True)
     effect_at = effects.at(times)[0].reshape(len(times), design.shape[1], -1)[where]
     E = Z - means.at(times)[0][where] - np.einsum("nq,nqp->np", design, effect_at)
-    log_scales = _fit_scales(E, where, times, constant=drift == "none")
+    log_scales = _fit_scales(E, where, times, constant=constant, forms=forms)
     E = E * np.exp(-log_scales.at(times)[0][where])
     spread = np.zeros((design.shape[1], Z.shape[1]))
     maps = no_maps(Z.shape[1])
@@ -209,7 +220,7 @@ def _joint_cell(coded: Coded, cell: np.ndarray) -> np.ndarray:
 
 
 def _fit_locations(
-    Z: np.ndarray, design: np.ndarray, time: np.ndarray, *, constant: bool
+    Z: np.ndarray, design: np.ndarray, time: np.ndarray, *, constant: bool, forms: str
 ) -> tuple[StatePaths, StatePaths]:
     """Read effects of the design and common means in each domain and smooth both."""
     times, where = np.unique(time, return_inverse=True)
@@ -221,8 +232,9 @@ def _fit_locations(
         _read_effect(Z[rows], design[rows], effects[t], noise[t])
     shape = (len(times), n_columns * p)
     paths = fit_paths(
-        times, effects.reshape(shape), noise.reshape(shape), centred=True, constant=constant
-    )
+        times, effects.reshape(shape), noise.reshape(shape),
+        centred=True, constant=constant, forms=forms,
+    )  # fmt: skip
     smooth = paths.at(times)[0].reshape(effects.shape)
     means, mean_noise = np.zeros((len(times), p)), np.ones((len(times), p))
     for t, rows in enumerate(blocks):
@@ -230,7 +242,7 @@ def _fit_locations(
         means[t] = left.mean(axis=0)
         mean_noise[t] = (left.var(axis=0) if len(rows) > 1 else 1.0) / len(rows)
     floor = 1e-6 * np.maximum(Z.var(axis=0), 1e-12)
-    return fit_paths(times, means, mean_noise + floor, constant=constant), paths
+    return fit_paths(times, means, mean_noise + floor, constant=constant, forms=forms), paths
 
 
 def _read_effect(Z: np.ndarray, design: np.ndarray, effect: np.ndarray, noise: np.ndarray) -> None:
@@ -248,7 +260,7 @@ def _read_effect(Z: np.ndarray, design: np.ndarray, effect: np.ndarray, noise: n
 
 
 def _fit_scales(
-    E: np.ndarray, where: np.ndarray, times: np.ndarray, *, constant: bool
+    E: np.ndarray, where: np.ndarray, times: np.ndarray, *, constant: bool, forms: str
 ) -> StatePaths:
     """Smooth the logarithms of the scales of domains; the sampling error allows for heavy tails."""
     p = E.shape[1]
@@ -265,7 +277,7 @@ def _fit_scales(
         noise[t, fine] = ((kurtosis - 1) / (4 * len(rows)))[fine]
     unseen = ~np.isfinite(noise).any(axis=0)
     noise[0, unseen] = 1e-6
-    return fit_paths(times, logs, noise, constant=constant)
+    return fit_paths(times, logs, noise, constant=constant, forms=forms)
 
 
 def _fit_spread(E: np.ndarray, design: np.ndarray) -> np.ndarray:

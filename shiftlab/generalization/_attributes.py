@@ -59,6 +59,23 @@ class Attributes:
         """Whether all attributes are categories, so that rows fall into groups."""
         return bool(self.groups)
 
+    @property
+    def n_columns(self) -> int:
+        """Columns of the design."""
+        if self.crossed:
+            return len(self.groups) - 1
+        return sum(2 if _is_range(levels) else len(levels) - 1 for levels in self.levels)
+
+    @property
+    def column_names(self) -> list[str]:
+        """Names of the columns of the design."""
+        if self.crossed:
+            return [f"{g}" for g in self.groups[1:]]
+        names: list[str] = []
+        for name, levels in zip(self.names, self.levels, strict=True):
+            names += [name, f"{name} squared"] if _is_range(levels) else map(str, levels[1:])
+        return names
+
     def code(self, sensitive_features: Any, n_rows: int) -> Coded:
         """Code the attributes of new rows.
 
@@ -183,9 +200,13 @@ def _range(column: Column) -> tuple[float, ...]:
     return float(values.mean()), spread, float(values.min()), float(values.max())
 
 
+def _is_range(levels: tuple[Any, ...]) -> bool:
+    return len(levels) == 4 and all(isinstance(v, float) for v in levels)
+
+
 def _code_column(column: Column, levels: tuple[Any, ...]) -> np.ndarray:
     """Code a number as itself and its square, a category as indicators of all but its first."""
-    if len(levels) == 4 and all(isinstance(v, float) for v in levels):
+    if _is_range(levels):
         if not column.is_number:
             raise InputError(f"sensitive_features: {column.name!r} was a number in fit.")
         mean, spread, low, high = levels

@@ -1,12 +1,21 @@
 """Networks of the sequential autoencoder; importing this module imports PyTorch."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Blocks", "Discriminator", "SequentialAutoencoder", "Sizes", "gaussian_kl", "initialise"]
+__all__ = [
+    "Blocks",
+    "Discriminator",
+    "SequentialAutoencoder",
+    "Sizes",
+    "gaussian_kl",
+    "initialise",
+    "network_of",
+]
 
 #: Bounds of log variances: outside them exponentials lose all accuracy.
 LEAST_LOG, MOST_LOG = -8.0, 4.0
@@ -96,6 +105,36 @@ class SequentialAutoencoder(nn.Module):
         """Return logits from the semantic blocks and the code of the domain."""
         return self.classifier(torch.cat([u[0], u[1], code], dim=1))
 
+    def latent(self, rows: Any) -> np.ndarray:
+        """Return the means of the blocks of rows, side by side."""
+        with torch.no_grad():
+            return np.asarray(torch.cat(self.encode(rows.x, rows.a).means, dim=1).double().cpu())
+
+    def scores(self, u: np.ndarray, step: Tensor) -> np.ndarray:
+        """Return class probabilities from latent terms and the steps of domains."""
+        with torch.no_grad():
+            codes = torch.softmax(self.priors(int(step.max()) + 1)[2], dim=1)
+            logits = self.classify(self._split(u, step.device), codes[step])
+            return np.asarray(torch.softmax(logits.double(), dim=1).cpu())
+
+    def expected(self, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return prior means and standard deviations of the latent terms at steps of domains."""
+        with torch.no_grad():
+            means, logs, _ = self.priors(int(steps.max()) + 1)
+        still = np.zeros((len(steps), 2 * self.sizes.n_semantic))
+        mean = np.column_stack([still, means.double().cpu().numpy()[steps]])
+        return mean, np.exp(0.5 * np.column_stack([still, logs.double().cpu().numpy()[steps]]))
+
+    def decoded(self, u: np.ndarray, a: Tensor) -> np.ndarray:
+        """Return the decoded rows of latent terms."""
+        with torch.no_grad():
+            return np.asarray(self.decode(self._split(u, a.device), a).double().cpu())
+
+    def _split(self, u: np.ndarray, device: torch.device) -> tuple[Tensor, ...]:
+        s, e = self.sizes.n_semantic, self.sizes.n_environment
+        whole = torch.as_tensor(u, dtype=torch.float32, device=device)
+        return torch.split(whole, [s, s, e, e], dim=1)
+
     def priors(self, n_steps: int) -> tuple[Tensor, Tensor, Tensor]:
         """Roll the prior over domains: means, log variances (n_steps, 2 e) and code logits.
 
@@ -128,6 +167,14 @@ class Discriminator(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """Return logits."""
         return self.network(z)[:, 0]
+
+
+def network_of(sizes: Sizes, weights: dict[str, np.ndarray], device: str) -> SequentialAutoencoder:
+    """Build a network with given weights; nothing is drawn from the global generator."""
+    with torch.random.fork_rng(devices=[]):
+        network = SequentialAutoencoder(sizes)
+    network.load_state_dict({name: torch.as_tensor(w) for name, w in weights.items()})
+    return network.to(device).eval()
 
 
 def initialise(module: nn.Module, rng: np.random.Generator) -> None:

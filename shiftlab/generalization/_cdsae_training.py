@@ -23,7 +23,7 @@ from shiftlab.generalization._cdsae_network import (
     initialise,
 )
 
-__all__ = ["Options", "Rows", "Trained", "train"]
+__all__ = ["Options", "Rows", "Trained", "rows_of", "train"]
 
 #: Batches of an epoch, however few rows there are.
 LEAST_BATCHES = 25
@@ -40,9 +40,22 @@ class Rows:
     y: Tensor
     step: Tensor
 
-    def take(self, rows: Tensor) -> "Rows":
+    def take(self, rows: Tensor | np.ndarray) -> "Rows":
         """Keep rows."""
+        rows = torch.as_tensor(rows, device=self.x.device)
         return Rows(self.x[rows], self.a[rows], self.y[rows], self.step[rows])
+
+
+def rows_of(
+    x: np.ndarray, design: np.ndarray, labels: np.ndarray, step: np.ndarray, device: str
+) -> Rows:
+    """Make tensors of arrays."""
+    return Rows(
+        torch.as_tensor(x, dtype=torch.float32, device=device),
+        torch.as_tensor(design, dtype=torch.float32, device=device),
+        torch.as_tensor(labels, device=device),
+        torch.as_tensor(step, device=device),
+    )
 
 
 @dataclass(frozen=True)
@@ -270,6 +283,8 @@ def _unfairness(
     first = z[:, -1:] - z[:, :1]
     if kind == "hsic":
         return _hsic(torch.cat([blocks.means[0], blocks.means[1]], dim=1), batch.a)
+    if not bool(((batch.a == 0) | (batch.a == 1)).all()):
+        return _explained(first[:, 0], batch.a)
     # Symmetric KL between the normal laws of the logit in each group and in the others.
     penalty = torch.zeros((), device=z.device)
     for column in batch.a.T:
@@ -279,6 +294,15 @@ def _unfairness(
         (m, v), (n, w) = ((p.mean(), p.var() + 1e-4) for p in (first[inside], first[~inside]))
         penalty = penalty + 0.5 * ((v / w + w / v) / 2 - 1 + (m - n) ** 2 * (1 / v + 1 / w) / 2)
     return penalty
+
+
+def _explained(score: Tensor, a: Tensor) -> Tensor:
+    """Return the share of the variance of scores that numeric attributes explain."""
+    design = a - a.mean(dim=0)
+    centred = score - score.mean()
+    gram = design.T @ design + 1e-6 * len(a) * torch.eye(a.shape[1], device=a.device)
+    along = design.T @ centred
+    return (along @ torch.linalg.solve(gram, along)) / (centred @ centred + 1e-6)
 
 
 def _hsic(u: Tensor, a: Tensor) -> Tensor:
@@ -299,7 +323,8 @@ def _judge(network: SequentialAutoencoder, rows: Rows, options: Options) -> dict
         loss = float(functional.cross_entropy(logits, rows.y))
         score = functional.softmax(logits, dim=1)[:, -1]
         centred = score - score.mean()
-        gaps = [abs(float(centred[c > 0.5].mean())) for c in rows.a.T if bool((c > 0.5).any())]
+        parts = [c > 0.5 for c in rows.a.T]  # groups, or the upper part of a numeric attribute
+        gaps = [abs(float(centred[part].mean())) for part in parts if bool(part.any())]
     gap = max(gaps, default=0.0)
     weight = 0.0 if options.fairness == "none" else GAP_WEIGHT
     return {"criterion": loss + weight * gap, "loss": loss, "gap": gap}

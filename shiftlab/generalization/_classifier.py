@@ -9,7 +9,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from shiftlab.generalization._base import FairGeneralizer
-from shiftlab.generalization._conformal import group_quantiles
+from shiftlab.generalization._conformal import class_limits
 
 __all__ = ["CounterfactuallyFairClassifier"]
 
@@ -187,10 +187,8 @@ class CounterfactuallyFairClassifier(ClassifierMixin, FairGeneralizer):
         """
         values, coded, time = self._rows(X, sensitive_features, environment)
         scores = self._score_terms(self.abduction_.terms(values, coded, time), time)
-        own = np.searchsorted(self.classes_, self.held_y_)
-        held = self.selection_.scores
-        residuals = 1 - held[np.arange(len(own)), own] if len(own) else np.empty(0)
-        limits = group_quantiles(residuals, self.held_group_, coded.group, alpha)
+        relative = self.abduction_.relative(time)
+        scores, limits = class_limits(self.calibration_, scores, coded.group, relative, alpha)
         return np.asarray(1 - scores <= limits[:, None] + 1e-12)
 
     def score(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["CounterfactualEffects", "counterfactual_effects"]
+__all__ = ["CounterfactualEffects", "counterfactual_effects", "read_rows"]
 
 Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
 #: Steps of the unseen correlation between its bounds.
@@ -46,6 +46,8 @@ class CounterfactualEffects(Result):
     correlation : float
         Largest unseen shift of a term between groups that was allowed for, in its standard
         deviations.
+    domains : tuple of dict
+        For each domain its time and the estimated unfairness there.
     """
 
     unfairness: float
@@ -58,6 +60,7 @@ class CounterfactualEffects(Result):
     spurious: tuple[float, ...]
     counts: tuple[int, ...]
     correlation: float
+    domains: tuple[dict[str, float], ...] = ()
 
     def to_frame(self) -> "pd.DataFrame":
         """Return one row for each pair of groups."""
@@ -180,7 +183,7 @@ def counterfactual_effects(
     check_integer(n_resamples, "n_resamples", minimum=2)
     if correlation < 0:
         raise InputError(f"correlation must not be negative, found {correlation!r}.")
-    values, coded, time, attributes = _read(model, X, sensitive_features, environment)
+    values, coded, time, attributes = read_rows(model, X, sensitive_features, environment)
     if coded.group is None:
         raise InputError("effects are between groups; cut the numeric attribute into classes.")
     known = getattr(model, "abduction_", None)
@@ -193,12 +196,14 @@ def counterfactual_effects(
 
     half = float(norm.ppf(0.5 + confidence_level / 2)) * spread
     shifts = np.linspace(-correlation, correlation, N_STEPS) if correlation else np.zeros(0)
-    reached = [_parts(score, base, values, coded, time, s)[0] for s in shifts] + [parts[0]]
+    central = float(parts[0].mean())
+    reached = [float(_parts(score, base, values, coded, time, s)[0].mean()) for s in shifts]
+    reached.append(central)
     groups = attributes.groups
     pairs = tuple((groups[a], groups[b]) for a, b in parts[1])
     total, direct, indirect, spurious = zip(*parts[2], strict=True)
     return CounterfactualEffects(
-        unfairness=parts[0],
+        unfairness=central,
         low=max(min(reached) - half, 0.0),
         high=max(reached) + half,
         pairs=pairs,
@@ -208,12 +213,17 @@ def counterfactual_effects(
         spurious=spurious,
         counts=tuple(int((coded.group == a).sum()) for a, _ in parts[1]),
         correlation=float(correlation),
+        domains=tuple(
+            {"domain": float(t), "unfairness": float(parts[0][time == t].mean())}
+            for t in np.unique(time)
+        ),
     )
 
 
-def _read(
+def read_rows(
     model: Any, X: Any, sensitive_features: Any, environment: Any
 ) -> tuple[np.ndarray, Coded, np.ndarray, Attributes]:
+    """Return covariates, coded attributes, times and the coding, as the model reads rows."""
     if hasattr(model, "_rows"):
         values, coded, time = model._rows(X, sensitive_features, environment)
         return values, coded, time, model.attributes_
@@ -257,8 +267,8 @@ def _parts(
     coded: Coded,
     time: np.ndarray,
     shift: float,
-) -> tuple[float, list[tuple[int, int]], list[tuple[float, float, float, float]]]:
-    """Return the mean absolute movement, the pairs and the four effects of each."""
+) -> tuple[np.ndarray, list[tuple[int, int]], list[tuple[float, float, float, float]]]:
+    """Return the absolute movement of each row, the pairs and the four effects of each."""
     group = coded.group
     assert group is not None  # noqa: S101  (checked by the caller)
     n_groups = coded.design.shape[1] + 1
@@ -266,7 +276,7 @@ def _parts(
     U = base.terms(values, coded, time)
     if shift:
         U = U + shift * _steepest(U, own) * U.std(axis=0)
-    moved, weight = 0.0, 0
+    moved = np.zeros(len(values))
     pairs, effects = [], []
     for other in range(n_groups):
         told = np.full_like(group, other)
@@ -277,15 +287,14 @@ def _parts(
             rows = group == start
             if start == other or not rows.any():
                 continue
-            moved += float(np.abs(full[rows] - own[rows]).sum())
-            weight += int(rows.sum())
+            moved[rows] += np.abs(full - own)[rows] / (n_groups - 1)
             total = float((full - own)[rows].mean())
             observed = float(own[group == other].mean() - own[rows].mean())
             direct = float((only_told - own)[rows].mean())
             indirect = float((only_moved - own)[rows].mean())
             pairs.append((start, other))
             effects.append((total, direct, indirect, observed - total))
-    return moved / max(weight, 1), pairs, effects
+    return moved, pairs, effects
 
 
 def _steepest(U: np.ndarray, score: np.ndarray) -> np.ndarray:
@@ -319,5 +328,5 @@ def _bootstrap(
         drawn = order[(starts + 0)[part] + (rng.random(len(part)) * counts[part]).astype(int)]
         resampled = replace(coded, design=coded.design[drawn], group=coded.group[drawn])
         fresh = reread(base, values[drawn], resampled, time[drawn])
-        found.append(_parts(score, fresh, values, coded, time, 0.0)[0])
+        found.append(float(_parts(score, fresh, values, coded, time, 0.0)[0].mean()))
     return np.array(found)

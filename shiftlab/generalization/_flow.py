@@ -8,17 +8,23 @@ the path of the common mean. The chosen entries are then fitted to the solution 
 Features are expected in units of their standard deviation within cells.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from shiftlab.generalization._cells import Cells
+from shiftlab.generalization._clock import (
+    Atom,
+    clock_deviance,
+    fit_clock,
+    flow_generator,
+    flow_maps,
+)
+from shiftlab.generalization._states import StatePaths
 
-__all__ = ["Flow", "find_flow", "flow_generator", "flow_maps", "still"]
+__all__ = ["Flow", "find_flow", "still"]
 
-#: An atom is a set of entries (row, column, sign) of the generator that share one coefficient.
-Atom = tuple[tuple[int, int, float], ...]
 #: Entries beyond this many are not fitted: the domains could not tell them apart.
 MAX_ATOMS = 12
 #: Chi-square (one degree of freedom, 5 %) by which an entry must improve the contrasts.
@@ -27,6 +33,10 @@ CONTRAST_GAIN = 3.84
 GROWTH_ALLOWED = 0.05
 #: Candidates that are fitted exactly in each greedy step.
 N_TRIED = 8
+#: Degree of the polynomial of time that the speed may follow while entries are chosen.
+MOST_DEGREE = 3
+#: Domains from which on a clock is fitted.
+LEAST_FOR_CLOCK = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,17 +50,24 @@ class Flow:
     atoms : tuple
         Entries that were chosen.
     covariance : ndarray
-        Covariance of the fitted parameters.
+        Covariance of the fitted parameters; empty if the clock holds what is uncertain.
+    clock : StatePaths or None
+        How far the flow has gone at a time, if its speed changes; None if it is constant.
     """
 
     generator: np.ndarray
     atoms: tuple[Atom, ...]
     covariance: np.ndarray
+    clock: StatePaths | None = None
 
     @property
     def moves(self) -> bool:
         """Whether there is any flow."""
         return bool(self.atoms)
+
+    def gone(self, times: np.ndarray) -> np.ndarray:
+        """Return how far the flow has gone at times."""
+        return times if self.clock is None else self.clock.at(times)[0][:, 0]
 
     def align(self, X: np.ndarray, time: np.ndarray) -> np.ndarray:
         """Carry rows from their time back to time 0."""
@@ -65,7 +82,7 @@ class Flow:
             return X.copy()
         moved = np.empty_like(X)
         times, where = np.unique(time, return_inverse=True)
-        maps = flow_maps(self.generator, sign * times)
+        maps = flow_maps(self.generator, sign * self.gone(times))
         order = np.argsort(where, kind="stable")
         for rows, step in zip(
             np.split(order, np.cumsum(np.bincount(where))[:-1]), maps, strict=True
@@ -84,25 +101,87 @@ def find_flow(cells: Cells) -> Flow:
     n_features = cells.means.shape[2]
     if len(cells.times) < 5:
         return still(n_features)
-    atoms = _choose(cells)
+    sets = [_choose(cells, degree) for degree in (0, MOST_DEGREE)]
+    if len(cells.times) < LEAST_FOR_CLOCK or not sets[1]:
+        return _steady(cells, sets[0])
+    return min(_courses(cells, sets), key=lambda pair: pair[0])[1]
+
+
+def _courses(cells: Cells, sets: list[list[Atom]]) -> Iterator[tuple[float, Flow]]:
+    """Yield flows of steady and of changing speed with their information criteria.
+
+    All are judged on the features that any of them moves.
+    """
+    touched = sorted({j for atoms in sets for j in features_of(atoms)})
+    log_size = float(np.log(cells.counts.size))
+    for i, atoms in enumerate(sets):
+        steady = _steady(cells, atoms)
+        own = features_of(steady.atoms)
+        rest = _straight(cells, [j for j in touched if j not in own])
+        n_free = len(steady.atoms) + len(touched)
+        loss = clock_deviance(cells, steady.generator, own, cells.times) if own else 0.0
+        yield loss + rest + log_size * n_free, steady
+        if (i == 0 and set(atoms) == set(sets[1])) or not atoms:
+            continue
+        generator = np.zeros_like(steady.generator)
+        found = fit_clock(cells, atoms, *_start(cells, atoms))
+        if np.linalg.eigvals(found.generator).real.max() > GROWTH_ALLOWED:
+            continue
+        own = features_of(atoms)
+        at = [*own, len(generator) - 1]
+        generator[np.ix_(at, at)] = found.generator
+        rest = _straight(cells, [j for j in touched if j not in own])
+        n_free = len(atoms) + len(touched) + len(cells.times) - 2
+        flow = Flow(generator, tuple(atoms), np.zeros((0, 0)), found.clock)
+        yield found.deviance + rest + log_size * n_free, flow
+
+
+def _steady(cells: Cells, atoms: list[Atom]) -> Flow:
+    """Fit a flow of constant speed."""
+    atoms = list(atoms)
     while atoms:
         flow = _fit(cells, atoms)
         if np.linalg.eigvals(flow.generator).real.max() <= GROWTH_ALLOWED:
             return flow
         atoms.pop()  # rolled forward, an unstable flow would leave every bound
-    return still(n_features)
+    return still(cells.means.shape[2])
 
 
-def _choose(cells: Cells) -> list[Atom]:
+def features_of(atoms: Sequence[Atom]) -> list[int]:
+    """Return the features that a flow of these entries turns or reads."""
+    return sorted({i for atom in atoms for j, k, _ in atom for i in (j, k)})
+
+
+def _straight(cells: Cells, features: list[int]) -> float:
+    """Return the deviance of features whose cells drift in parallel and straight."""
+    if not features:
+        return 0.0
+    residual, _ = _IntegralForm(cells, 0)._smooth
+    return float((residual[:, features] ** 2).sum())
+
+
+def _start(cells: Cells, atoms: Sequence[Atom]) -> tuple[np.ndarray, np.ndarray]:
+    """Return starting rates of the entries and times of the clock, from the integral form."""
+    system = _IntegralForm(cells, MOST_DEGREE)
+    residual, integral = system._smooth
+    found = np.linalg.lstsq(_design(integral, atoms), residual.T.reshape(-1), rcond=None)[0]
+    left, size, right = np.linalg.svd(found.reshape(len(atoms), -1), full_matrices=False)
+    powers = np.arange(1, MOST_DEGREE + 2)
+    clock = (cells.times[:, None] ** powers / powers) @ right[0]
+    scale = np.sqrt(np.mean(np.diff(clock) ** 2) / np.mean(np.diff(cells.times) ** 2))
+    return left[:, 0] * size[0] * scale, clock / scale
+
+
+def _choose(cells: Cells, degree: int) -> list[Atom]:
     """Choose entries greedily by the Bayesian information criterion."""
-    system = _IntegralForm(cells)
+    system = _IntegralForm(cells, degree)
     chosen: list[Atom] = []
-    log_size = np.log(cells.counts.size)
+    log_size = np.log(cells.counts.size) * (degree + 1)
     loss = system.loss(chosen)
     for kinds, penalty in ((_pairs, 2 * log_size), (_singles, 4 * log_size)):
         while len(chosen) < MAX_ATOMS:
             offered = [a for a in kinds(cells.means.shape[2]) if a not in chosen]
-            tried = sorted(offered, key=lambda a: -system.gain(a, chosen))[:N_TRIED]
+            tried = sorted(offered, key=lambda a: -system.gain(a))[:N_TRIED]
             losses = [
                 (system.loss([*chosen, a]), a) for a in tried if system.turns_contrasts(a, chosen)
             ]
@@ -123,20 +202,30 @@ def _singles(p: int) -> list[Atom]:
 
 
 class _IntegralForm:
-    """``mean(t) = constant of the cell + g t + A integral(mean)``: linear in ``A`` and ``g``."""
+    """``mean(t) = constant of the cell + g(t) + A integral(c mean)``: linear in all but time.
 
-    def __init__(self, cells: Cells) -> None:
+    The speed ``c`` of the flow and the common path ``g`` are polynomials of time, of `degree` and
+    one more.
+    """
+
+    def __init__(self, cells: Cells, degree: int) -> None:
         n_cells, n_domains, p = cells.means.shape
         self._weight = np.sqrt(cells.counts).reshape(-1, 1)
+        self._degree = degree
         filled = _fill(cells)
         steps = np.diff(cells.times)[None, :, None]
-        integral = np.zeros_like(filled)
-        integral[:, 1:] = np.cumsum(0.5 * (filled[:, 1:] + filled[:, :-1]) * steps, axis=1)
+        integrals = []
+        for k in range(degree + 1):
+            speed = filled * cells.times[:, None] ** k
+            integral = np.zeros_like(filled)
+            integral[:, 1:] = np.cumsum(0.5 * (speed[:, 1:] + speed[:, :-1]) * steps, axis=1)
+            integrals.append(integral.reshape(-1, p))
         constants = np.kron(np.eye(n_cells), np.ones((n_domains, 1)))
-        base = np.column_stack([constants, np.tile(cells.times, n_cells)])
+        powers = cells.times[:, None] ** np.arange(1, degree + 2)
+        base = np.column_stack([constants, np.tile(powers, (n_cells, 1))])
         free = np.column_stack([constants, np.kron(np.ones((n_cells, 1)), np.eye(n_domains))])
         self._values = self._weight * filled.reshape(-1, p)
-        self._integral = self._weight * integral.reshape(-1, p)
+        self._integral = self._weight[..., None] * np.stack(integrals, axis=2)
         self._smooth = self._reduced(base)
         # With a free common path only the differences between cells are left to explain.
         self._contrast = self._reduced(free)
@@ -145,14 +234,17 @@ class _IntegralForm:
         """Project a base out of values and integrals."""
         left, size, _ = np.linalg.svd(self._weight * base, full_matrices=False)
         basis = left[:, size > 1e-9 * size[0]]
-        return tuple(a - basis @ (basis.T @ a) for a in (self._values, self._integral))
+        values = self._values - basis @ (basis.T @ self._values)
+        flat = self._integral.reshape(len(values), -1)
+        return values, (flat - basis @ (basis.T @ flat)).reshape(self._integral.shape)
 
-    def gain(self, atom: Atom, chosen: Sequence[Atom]) -> float:
+    def gain(self, atom: Atom) -> float:
         """Return roughly how much an atom lowers the loss."""
         residual, integral = self._smooth
-        top = sum(s * (integral[:, k] @ residual[:, j]) for j, k, s in atom)
-        bottom = sum(integral[:, k] @ integral[:, k] for j, k, _ in atom)
-        return float(top**2 / max(bottom, 1e-12))
+        top = sum(s * (integral[:, k].T @ residual[:, j]) for j, k, s in atom)
+        bottom = sum(integral[:, k].T @ integral[:, k] for j, k, _ in atom)
+        bottom = bottom + 1e-9 * np.trace(bottom) * np.eye(self._degree + 1) + 1e-12
+        return float(top @ np.linalg.lstsq(bottom, top, rcond=None)[0])
 
     def loss(self, atoms: Sequence[Atom]) -> float:
         """Return the weighted squared error with these atoms."""
@@ -174,21 +266,22 @@ class _IntegralForm:
         if not atoms:
             return float((residual**2).sum())
         design = _design(integral, atoms)
-        source, on = fitted or parts, None
-        on = _design(source[1], atoms) if fitted is not None else design
-        coefficients = np.linalg.lstsq(on, source[0].T.reshape(-1), rcond=None)[0]
+        on = (design, residual)
+        if fitted is not None:
+            on = (_design(fitted[1], atoms), fitted[0])
+        coefficients = np.linalg.lstsq(on[0], on[1].T.reshape(-1), rcond=None)[0]
         left = residual.T.reshape(-1) - design @ coefficients
         return float(left @ left)
 
 
 def _design(integral: np.ndarray, atoms: Sequence[Atom]) -> np.ndarray:
-    """Return one column for each atom, features stacked."""
-    n, p = integral.shape
-    columns = np.zeros((len(atoms), p, n))
+    """Return the columns of each atom, one for each power of its speed, features stacked."""
+    n, p, n_powers = integral.shape
+    columns = np.zeros((len(atoms), n_powers, p, n))
     for column, atom in zip(columns, atoms, strict=True):
         for j, k, sign in atom:
-            column[j] += sign * integral[:, k]
-    return columns.reshape(len(atoms), -1).T
+            column[:, j] += sign * integral[:, k].T
+    return columns.reshape(len(atoms) * n_powers, -1).T
 
 
 def _fill(cells: Cells) -> np.ndarray:
@@ -208,7 +301,7 @@ def _fit(cells: Cells, atoms: Sequence[Atom]) -> Flow:
     p = cells.means.shape[2]
     weight = np.sqrt(cells.counts)
     start = np.zeros(len(atoms) + p)
-    system = _IntegralForm(cells)
+    system = _IntegralForm(cells, 0)
     residual, integral = system._smooth
     start[: len(atoms)] = np.linalg.lstsq(
         _design(integral, atoms), residual.T.reshape(-1), rcond=None
@@ -228,20 +321,3 @@ def _fit(cells: Cells, atoms: Sequence[Atom]) -> Flow:
     normal = found.jac.T @ found.jac
     covariance = np.linalg.pinv(normal, hermitian=True)
     return Flow(flow_generator(found.x, atoms, p), tuple(atoms), covariance)
-
-
-def flow_generator(parameters: np.ndarray, atoms: Sequence[Atom], p: int) -> np.ndarray:
-    generator = np.zeros((p + 1, p + 1))
-    for atom, value in zip(atoms, parameters, strict=False):
-        for j, k, sign in atom:
-            generator[j, k] += sign * value
-    generator[:p, p] = parameters[len(atoms) :]
-    return generator
-
-
-def flow_maps(generator: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Return the maps from time 0 to the given times."""
-    from scipy.linalg import expm
-
-    maps: np.ndarray = expm(times[:, None, None] * generator)
-    return maps

@@ -8,7 +8,7 @@ import numpy as np
 from shiftlab._core.results import Result
 from shiftlab.generalization._abduction import Abduction
 from shiftlab.generalization._attributes import Coded
-from shiftlab.generalization._flow import flow_generator, flow_maps
+from shiftlab.generalization._clock import flow_generator, flow_maps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,7 +106,7 @@ def forecast_domains(
     )  # the intervals of a fitted model do not change from call to call
     relative = abduction.relative(times)
     p = len(abduction.centre)
-    generators = _draw_generators(abduction, rng)
+    drawn_maps, exact_maps = _draw_maps(abduction, relative, rng)
     mean, variance = abduction.means.at(relative)
     effect, effect_variance = abduction.effects.at(relative)
     shape = (len(times), len(abduction.design_centre), p)
@@ -117,8 +117,7 @@ def forecast_domains(
     for i, time in enumerate(times):
         m = mean[i] + np.sqrt(variance[i]) * rng.standard_normal((N_DRAWS, p))
         b = effect[i] + np.sqrt(effect_variance[i]) * rng.standard_normal((N_DRAWS, *shape[1:]))
-        maps = np.concatenate([flow_maps(g, relative[i : i + 1]) for g in generators])
-        exact = flow_maps(abduction.flow.generator, relative[i : i + 1])[0]
+        maps, exact = drawn_maps[i], exact_maps[i]
         for name, coded in groups:
             design = coded.design[0] - abduction.design_centre
             aligned = m + np.einsum("q,nqp->np", design, b)
@@ -144,15 +143,24 @@ def forecast_domains(
     return DomainForecast(tuple(rows), confidence_level)
 
 
-def _draw_generators(abduction: Abduction, rng: np.random.Generator) -> list[np.ndarray]:
-    """Draw flows from the normal approximation of their parameters."""
+def _draw_maps(
+    abduction: Abduction, times: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the maps of the flow at each time from what is uncertain of it, and the exact ones."""
     flow = abduction.flow
     p = len(abduction.centre)
+    exact = flow_maps(flow.generator, flow.gone(times))
+    if flow.clock is not None:
+        mean, variance = (part[:, :1] for part in flow.clock.at(times))
+        gone = mean + np.sqrt(variance) * rng.standard_normal((len(times), N_DRAWS))
+        drawn = flow_maps(flow.generator, gone.reshape(-1))
+        return drawn.reshape(len(times), N_DRAWS, *exact.shape[1:]), exact
     if not flow.moves:
-        return [flow.generator] * N_DRAWS
+        return np.repeat(exact[:, None], N_DRAWS, axis=1), exact
     first = [flow.generator[j, k] * sign for (j, k, sign), *_ in flow.atoms]
     centre = np.concatenate([first, flow.generator[:p, p]])
     values, vectors = np.linalg.eigh(flow.covariance)
     root = vectors * np.sqrt(np.maximum(values, 0))
     draws = centre + rng.standard_normal((N_DRAWS, len(centre))) @ root.T
-    return [flow_generator(d, flow.atoms, p) for d in draws]
+    maps = [flow_maps(flow_generator(d, flow.atoms, p), times) for d in draws]
+    return np.stack(maps, axis=1), exact

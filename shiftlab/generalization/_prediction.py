@@ -8,7 +8,14 @@ import numpy as np
 from shiftlab._core.random import seeded_clone
 from shiftlab.generalization._states import StatePaths, fit_paths
 
-__all__ = ["ClassPredictor", "NumberPredictor", "fit_classes", "fit_numbers"]
+__all__ = [
+    "ClassPredictor",
+    "NumberPredictor",
+    "class_offsets",
+    "fit_classes",
+    "fit_numbers",
+    "shift_odds",
+]
 
 #: With more terms than this all of them are kept; more rows are thinned out for the sifting.
 MOST_TERMS_SIFTED, MOST_ROWS_SIFTED = 20, 10_000
@@ -44,14 +51,7 @@ class ClassPredictor:
 
     def scores(self, U: np.ndarray, time: np.ndarray) -> np.ndarray:
         """Return probabilities, one column for each class; times are relative."""
-        probabilities = _probabilities(self, U)
-        if self.offsets is None or len(self.classes) < 2:
-            return probabilities
-        logs = np.log(np.clip(probabilities, LEAST_PROBABILITY, 1))
-        times, where = np.unique(time, return_inverse=True)
-        logs = logs + self.offsets.at(times)[0][where]
-        shifted = np.exp(logs - logs.max(axis=1, keepdims=True))
-        return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+        return shift_odds(_probabilities(self, U), self.offsets, time)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +71,19 @@ class NumberPredictor:
             return predicted
         times, where = np.unique(time, return_inverse=True)
         return predicted + self.offsets.at(times)[0][where, 0]
+
+
+def shift_odds(
+    probabilities: np.ndarray, offsets: StatePaths | None, time: np.ndarray
+) -> np.ndarray:
+    """Add the offsets of the classes at the times of rows to the logarithms of probabilities."""
+    if offsets is None or probabilities.shape[1] < 2 or not len(time):
+        return probabilities
+    logs = np.log(np.clip(probabilities, LEAST_PROBABILITY, 1))
+    times, where = np.unique(time, return_inverse=True)
+    logs = logs + offsets.at(times)[0][where]
+    shifted = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
 
 
 def _inputs(predictor: "ClassPredictor | NumberPredictor", U: np.ndarray) -> np.ndarray:
@@ -111,7 +124,7 @@ def fit_classes(
         model = seeded_clone(estimator, seed).fit(U / scale, y)
         degree = 1
     found = ClassPredictor(model, columns, degree, scale[columns], None, classes)
-    offsets = _class_offsets(_probabilities(found, U), y, time, classes)
+    offsets = class_offsets(_probabilities(found, U), y, time, classes)
     return ClassPredictor(model, columns, degree, scale[columns], offsets, classes)
 
 
@@ -198,10 +211,10 @@ def _semantic(U: np.ndarray, y: np.ndarray, degree: int, deviance: Any) -> np.nd
     return np.array(kept)
 
 
-def _class_offsets(
+def class_offsets(
     probabilities: np.ndarray, y: np.ndarray, time: np.ndarray, classes: np.ndarray
 ) -> StatePaths | None:
-    """Read in each domain by how much the log-odds of each class depart from the model."""
+    """Read in each domain by how much the log-odds of each class depart from probabilities."""
     times, where = np.unique(time, return_inverse=True)
     if len(times) < 2 or len(classes) < 2:
         return None

@@ -7,7 +7,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
 
 from shiftlab.generalization._base import FairGeneralizer
-from shiftlab.generalization._conformal import group_quantiles
+from shiftlab.generalization._conformal import number_limits
 
 __all__ = ["CounterfactuallyFairRegressor"]
 
@@ -150,9 +150,9 @@ class CounterfactuallyFairRegressor(RegressorMixin, FairGeneralizer):
         """
         values, coded, time = self._rows(X, sensitive_features, environment)
         predicted = self._score_terms(self.abduction_.terms(values, coded, time), time)
-        residuals = np.abs(self.held_y_ - self.selection_.scores)
-        limits = group_quantiles(residuals, self.held_group_, coded.group, alpha)
-        return np.column_stack([predicted - limits, predicted + limits])
+        relative = self.abduction_.relative(time)
+        centre, half = number_limits(self.calibration_, coded.group, relative, alpha)
+        return np.column_stack([predicted + centre - half, predicted + centre + half])
 
     def score(
         self, X: Any, y: Any, sensitive_features: Any = None, environment: Any = None

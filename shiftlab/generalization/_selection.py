@@ -112,7 +112,8 @@ class Selection:
     held : ndarray of int
         Rows of the later source domains (empty if none were spared).
     scores : ndarray
-        Forecast scores of the chosen candidate for these rows.
+        Scores of all source rows by the chosen candidate fitted to the earlier ones: forecasts for
+        the held rows.
     """
 
     chosen: Candidate
@@ -158,12 +159,19 @@ def choose(task: Task, *, drift: str, effect: str, fraction: float, tolerance: f
         }
         for j in judged
     ]
-    return Selection(best.candidate, table, late_rows, best.scores)
+    shape = (len(task.y), *best.scores.shape[1:])
+    scores = np.empty(shape)
+    scores[late_rows] = best.scores
+    scores[early_rows] = best.predictor.scores(
+        _inputs(parts[0], best.candidate), abduction.relative(early.time)
+    )
+    return Selection(best.candidate, table, late_rows, scores)
 
 
 @dataclass(frozen=True, eq=False)
 class _Judged:
     candidate: Candidate
+    predictor: ClassPredictor | NumberPredictor
     scores: np.ndarray
     losses: np.ndarray
     gap: float
@@ -201,9 +209,13 @@ def _forecast_error(abduction: Abduction, held: Task) -> float:
 
 
 def _pick_drift(errors: dict[str, float]) -> str:
-    """Take the kind that forecasts best; among equals the one that says most about the drift."""
-    least = min(errors.values())
-    good = [kind for kind, error in errors.items() if error <= 1.2 * least + 0.03]
+    """Take the kind that forecasts best; among equals the one that says most about the drift.
+
+    A drift that forecasts later domains worse than no drift at all is not there.
+    """
+    limit = 1.2 * min(errors.values()) + 0.03
+    limit = min(limit, errors.get("none", limit))
+    good = [kind for kind, error in errors.items() if error <= limit]
     return good[-1]
 
 
@@ -217,7 +229,7 @@ def _judge(
     predictor = _predictor(early, parts[0], abduction, candidate)
     scores = predictor.scores(_inputs(parts[1], candidate), abduction.relative(held.time))
     gap, error = score_gap(scores, held.coded)
-    return _Judged(candidate, scores, _losses(scores, held), gap, error)
+    return _Judged(candidate, predictor, scores, _losses(scores, held), gap, error)
 
 
 def _pick(judged: list[_Judged], tolerance: float) -> _Judged:

@@ -16,7 +16,13 @@ from itertools import combinations, pairwise
 import numpy as np
 from scipy import special, stats
 
-__all__ = ["degrees_up_to", "eigenvalue_ratio", "hermite_features", "normal_scores"]
+__all__ = [
+    "degrees_up_to",
+    "eigenvalue_ratio",
+    "hermite_features",
+    "hermite_slopes",
+    "normal_scores",
+]
 
 #: What each further variable adds to the complexity of a product.
 INTERACTION = 1
@@ -35,6 +41,11 @@ def eigenvalue_ratio(width: float) -> float:
     return precision / big_a
 
 
+def rank_for(n_rows: int) -> int:
+    """Return how many functions of one number so many rows can tell apart."""
+    return int(np.clip(16 * (n_rows / 1000) ** 0.3, 16, 40))
+
+
 def hermite_features(scores: np.ndarray, rank: int, *, width: float = 1.0) -> np.ndarray:
     """Return the first eigenfunctions, orthonormal under the standard normal, shape (n, rank)."""
     c, _, _ = _constants(width)
@@ -47,6 +58,15 @@ def hermite_features(scores: np.ndarray, rank: int, *, width: float = 1.0) -> np
     for k in range(1, rank - 1):
         out[k + 1] = np.sqrt(2 / (k + 1)) * t * out[k] - np.sqrt(k / (k + 1)) * out[k - 1]
     return out.T
+
+
+def hermite_slopes(scores: np.ndarray, rank: int, *, width: float = 1.0) -> np.ndarray:
+    """Return the derivatives of the first eigenfunctions, shape (n, rank)."""
+    c, _, _ = _constants(width)
+    values = hermite_features(scores, rank, width=width)
+    slopes = -2 * (c - 0.25) * scores[:, None] * values
+    slopes[:, 1:] += 2 * np.sqrt(c * np.arange(1, rank)) * values[:, :-1]
+    return slopes
 
 
 def degrees_up_to(n_variables: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:

@@ -70,12 +70,18 @@ def kernel_features(variable: Variable, scores: np.ndarray, width: float = 1.0) 
 
 def product_features(scores: np.ndarray, degrees: np.ndarray, width: float = 1.0) -> np.ndarray:
     """Return products of eigenfunctions, one column for each row of `degrees`."""
+    n, d = scores.shape
+    if d == 0:
+        return np.empty((n, 0))
     rank = int(degrees.max()) + 1
-    result: np.ndarray | None = None
-    for k in range(scores.shape[1]):
-        part = hermite_features(scores[:, k], rank, width=width).T[degrees[:, k]]
-        result = part if result is None else result * part
-    return np.empty((len(scores), 0)) if result is None else result.T
+    tables = [hermite_features(scores[:, k], rank, width=width).T for k in range(d)]
+    # One product at a time: its factors stay in the processor's cache.
+    result = np.empty((len(degrees), n))
+    for row, chosen in zip(result, degrees.tolist(), strict=True):
+        row[:] = tables[0][chosen[0]]
+        for table, degree in zip(tables[1:], chosen[1:], strict=True):
+            np.multiply(row, table[degree], out=row)
+    return result.T
 
 
 def _indicators(codes: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -132,7 +132,8 @@ class _GcmEngine:
             columns = columns[:, columns.std(axis=0) > 0]
             columns = (columns - columns.mean(axis=0)) / columns.std(axis=0)
             if given and columns.shape[1]:
-                columns = self._regressions.smoother(given).residuals(columns).values
+                found = self._regressions.smoother(given).residuals(columns, variable.codes)
+                columns = found.values
             columns = columns[:, (columns**2).mean(axis=0) > DETERMINED]
             return columns, columns.nbytes
 

@@ -1,24 +1,19 @@
 """The engine of `KernelTest`: what each variable and each conditioning set needs, made once."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shiftlab._core.random import as_seed_sequence
-from shiftlab.backends import Array, array_namespace, to_device, to_numpy
+from shiftlab.backends import array_namespace, to_device
 from shiftlab.independence._cache import ByteCache
 from shiftlab.independence._features import (
     KernelFeatures,
     kernel_features,
 )
-from shiftlab.independence._nulls import (
-    cauchy_combination,
-    gamma_pvalue,
-    leading_weights,
-    weighted_chi_square_pvalue,
-)
+from shiftlab.independence._kernel_pair import Pair
 from shiftlab.independence._protocol import Outcome
-from shiftlab.independence._regressions import Given, RegressionOptions, Regressions
+from shiftlab.independence._regressions import RegressionOptions, Regressions
+from shiftlab.independence._sampled_pairs import SampledPairs, SampledSquares
 from shiftlab.independence._smoother import Residuals
 from shiftlab.independence._variables import Variable
 
@@ -27,35 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["KernelEngine"]
 
-#: Pairs of so many rows estimate the off-diagonal part of the null variance; with fewer rows it
-#: is exact.
-SAMPLED_ROWS = 320
-#: Without k_z the variance is computed from all rows, from functions up to this degree, if that
-#: makes no more than so many products.
-LEADING_DEGREE, MOST_PRODUCTS = 6, 100
 #: A variable with less than this share of its features' variance left is determined by z.
 DETERMINED = 1e-6
-
-
-class Scale(NamedTuple):
-    """One choice of kernels; T is taken for each and the p-values are combined.
-
-    Attributes
-    ----------
-    decay : float
-        Factor on the eigenvalues for each degree, relative to the kernel of the features.
-    along : float
-        Weight of the linear part of k_z.
-    inside : float
-        Weight of the delta part of k_z: dependence within each category by itself.
-    """
-
-    decay: float
-    along: float
-    inside: float
-
-
-SCALES = (Scale(1.0, 0.4, 0.3), Scale(1.7, 0.4, 1.0))
 
 
 class KernelEngine:
@@ -68,7 +36,7 @@ class KernelEngine:
         self._variables = variables
         self._n = variables[0].n_rows
         self._cache = ByteCache(options.cache_bytes)
-        self._rows: np.ndarray | None = None
+        self._pairs: SampledPairs | None = None
         regression = RegressionOptions(
             options.n_features, options.selection, options.reg, options.device
         )
@@ -90,8 +58,13 @@ class KernelEngine:
         x, y = self._residuals(i, given), self._residuals(j, given)
         if x is None or y is None:
             return Outcome(0.0, 1.0, 0.0, ("the conditioning variables determine a variable",))
-        pair = _Pair(
-            x, y, left.degrees, right.degrees, self._regressions.given(given), self._sampled()
+        sampled = [self._squares(i, given, x), self._squares(j, given, y)]
+        pair = Pair(
+            x,
+            y,
+            (left.degrees, right.degrees),
+            self._regressions.given(given),
+            SampledSquares(self._sampled(), sampled[0], sampled[1], self._given_squares(given)),
         )
         return pair.outcome(self._options, notes, (i, j, given))
 
@@ -110,10 +83,14 @@ class KernelEngine:
             features = to_device(self._features(k).values, self._options.device)
             xp = array_namespace(features)
             if given:
-                found = self._regressions.smoother(given).residuals(features)
+                found = self._regressions.smoother(given).residuals(
+                    features, self._variables[k].codes
+                )
             else:
                 nothing = xp.zeros((0, features.shape[1]), dtype=features.dtype)
-                found = Residuals(features, to_device(nothing, self._options.device), ())
+                nothing = to_device(nothing, self._options.device)
+                none_left = np.empty((0, features.shape[1]))
+                found = Residuals(features, nothing, (), nothing, none_left)
             left = float(xp.sum(found.values**2))
             if left <= DETERMINED * float(xp.sum(features**2)):
                 return None, 0
@@ -122,192 +99,31 @@ class KernelEngine:
         made: Residuals | None = self._cache.get(("residuals", k, given), make)
         return made
 
-    def _sampled(self) -> np.ndarray:
-        """Rows that stand for all, chosen by what they hold: their order does not matter."""
-        if self._rows is None:
-            if self._n <= SAMPLED_ROWS:
-                self._rows = np.arange(self._n)
-            else:
-                place = np.zeros(self._n)
-                for k, variable in enumerate(self._variables):
-                    if variable.missing.any():
-                        continue
-                    place += self._regressions.scores(k).sum(axis=1)
-                    if variable.codes is not None:
-                        place += np.bincount(variable.codes)[variable.codes] / self._n
-                steps = (np.arange(SAMPLED_ROWS) + 0.5) * self._n / SAMPLED_ROWS
-                self._rows = np.sort(np.argsort(place, kind="stable")[steps.astype(int)])
-        return self._rows
+    def _sampled(self) -> SampledPairs:
+        """Pairs of rows that stand for all, chosen by what rows hold: order does not matter."""
+        if self._pairs is None:
+            place = np.zeros(self._n)
+            for k, variable in enumerate(self._variables):
+                if variable.missing.any():
+                    continue
+                place += self._regressions.scores(k).sum(axis=1)
+                if variable.codes is not None:
+                    place += np.bincount(variable.codes)[variable.codes] / self._n
+            self._pairs = SampledPairs(place)
+        return self._pairs
 
+    def _squares(self, k: int, given: tuple[int, ...], x: Residuals) -> list[np.ndarray]:
+        def make() -> tuple[list[np.ndarray], int]:
+            found = self._sampled().squares(x.values, self._features(k).degrees)
+            return found, sum(f.nbytes for f in found)
 
-class _Pair:
-    """Residuals of two variables: statistic, moments under independence, p-values."""
+        made: list[np.ndarray] = self._cache.get(("squares", k, given), make)
+        return made
 
-    def __init__(
-        self,
-        x: Residuals,
-        y: Residuals,
-        x_degrees: np.ndarray,
-        y_degrees: np.ndarray,
-        given: Given,
-        rows: np.ndarray,
-    ) -> None:
-        self.x, self.y = x.values, y.values
-        self.n = int(self.x.shape[0])
-        self.given, self.rows = given, rows
-        self.degrees = (x_degrees, y_degrees)
-        self.spent = to_numpy(_spent(x, y, self.n))
-        self.squares = to_numpy(array_namespace(self.x).matrix_transpose(self.x**2) @ self.y**2)
+    def _given_squares(self, given: tuple[int, ...]) -> list[np.ndarray] | None:
+        def make() -> tuple[list[np.ndarray] | None, int]:
+            found = self._sampled().given_squares(self._regressions.given(given))
+            return found, 0 if found is None else sum(f.nbytes for f in found)
 
-    def outcome(self, options: "KernelTest", notes: tuple[str, ...], key: Any) -> Outcome:
-        parts = self.products(self.x, self.y)
-        found = [self.scale(parts, scale, options.null) for scale in SCALES]
-        statistic = found[0][0]
-        if options.null == "permutation":
-            pvalue = self.resampled(options, [f[0] / f[1] for f in found], key)
-        else:
-            pvalue = cauchy_combination(np.array([f[2] for f in found]))
-        return Outcome(statistic, pvalue, self.effect(parts[0]), notes)
-
-    def products(self, x: Array, y: Array) -> list[np.ndarray]:
-        """Squared sums over rows of products of residuals: plain, along scores, by category."""
-        xp = array_namespace(x)
-        turned = xp.matrix_transpose(x)
-        plain = (turned @ y) ** 2
-        along, inside = xp.zeros_like(plain), xp.zeros_like(plain)
-        for k in range(self.given.scores.shape[1]):
-            along += (turned @ (y * self.given.scores[:, k : k + 1])) ** 2
-        for rows in self.given.groups:
-            inside += (xp.matrix_transpose(x[rows, :]) @ y[rows, :]) ** 2
-        return [to_numpy(part) for part in (plain, along, inside)]
-
-    def scale(self, parts: list[np.ndarray], scale: Scale, null: str) -> tuple[float, float, float]:
-        """Return T, its mean under independence and the p-value for one choice of kernels."""
-        first, second = (scale.decay**d for d in self.degrees)
-        weights = first[:, None] * second[None, :]
-        total = sum(w * p for w, p in zip((1.0, scale.along**2, scale.inside), parts, strict=True))
-        statistic = float((weights * total).sum())
-        factor = 1.0 + (scale.inside if self.given.groups else 0.0)
-        plain = weights * (factor * self.squares + scale.along**2 * self._along_squares())
-        corrected = float((plain * self.spent).sum())
-        inflation = corrected / max(float(plain.sum()), 1e-300)
-        if null == "permutation":
-            return statistic, max(corrected, 1e-300), 1.0
-        plain_matrix, matrix = self._null_matrices(scale, first, second)
-        # T minus its diagonal has mean 0, so only pairs of different rows add to its variance.
-        m = len(self.rows)
-        off = _off_diagonal(matrix) * self.n * (self.n - 1) / (m * (m - 1))
-        if m < self.n and self._few_products():
-            # Without k_z the sum over all pairs is known: the sample only tells the ratio.
-            off = self._all_pairs(first, second) * _off_diagonal(matrix)
-            off /= max(_off_diagonal(plain_matrix), 1e-300)
-        off *= inflation**2
-        if null == "gamma":
-            return statistic, corrected, gamma_pvalue(statistic, corrected, 2 * off)
-        values = np.linalg.eigvalsh(matrix)[::-1] * inflation * self.n / m
-        values = leading_weights(values, off)
-        rest = max(corrected - float(values.sum()), 0.0)
-        return statistic, corrected, weighted_chi_square_pvalue(statistic - rest, values)
-
-    def _along_squares(self) -> np.ndarray:
-        if self.given.scores.shape[1] == 0:
-            return np.zeros_like(self.squares)
-        if not hasattr(self, "_weighted"):
-            xp = array_namespace(self.x)
-            length = xp.sum(self.given.scores**2, axis=1)[:, None]
-            self._weighted = to_numpy(xp.matrix_transpose(self.x**2) @ (self.y**2 * length))
-        return self._weighted
-
-    def _null_matrices(
-        self, scale: Scale, first: np.ndarray, second: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return k_x k_y and k_z k_x k_y over the sampled rows."""
-        # Single precision is plenty for a variance.
-        u, v = (to_numpy(a[self.rows, :]).astype(np.float32) for a in (self.x, self.y))
-        plain = ((u * first.astype(np.float32)) @ u.T) * ((v * second.astype(np.float32)) @ v.T)
-        codes = self.given.codes
-        if self.given.scores.shape[1] == 0 and codes is None:
-            return plain, plain
-        z = to_numpy(self.given.scores[self.rows, :]).astype(np.float32)
-        kernel = 1.0 + scale.along**2 * (z @ z.T)
-        if codes is not None:
-            kernel += scale.inside * (codes[self.rows, None] == codes[None, self.rows])
-        return plain, plain * kernel
-
-    def _leading(self) -> list[np.ndarray]:
-        """Positions of the features of x and of y that the variance needs."""
-        return [np.flatnonzero(d <= LEADING_DEGREE) for d in self.degrees]
-
-    def _few_products(self) -> bool:
-        first, second = self._leading()
-        return len(first) * len(second) <= MOST_PRODUCTS
-
-    def _all_pairs(self, first: np.ndarray, second: np.ndarray) -> float:
-        """Sum of the squares of k_x k_y over all pairs of different rows."""
-        left, right = self._leading()
-        if not hasattr(self, "_gram"):
-            u, v = to_numpy(self.x)[:, left], to_numpy(self.y)[:, right]
-            products = (u[:, :, None] * v[:, None, :]).reshape(self.n, -1)
-            self._gram = products.T @ products
-        weights = np.outer(first[left], second[right]).ravel()
-        lengths = [
-            to_numpy(a)[:, k] ** 2 @ w[k]
-            for a, k, w in ((self.x, left, first), (self.y, right, second))
-        ]
-        total = float((weights[:, None] * weights * self._gram**2).sum())
-        return total - float(((lengths[0] * lengths[1]) ** 2).sum())
-
-    def effect(self, plain: np.ndarray) -> float:
-        """Return the square root of the bias-corrected, normalised squared cross-covariance."""
-        xp = array_namespace(self.x)
-        sizes = [float(xp.sum((xp.matrix_transpose(a) @ a) ** 2)) ** 0.5 for a in (self.x, self.y)]
-        excess = float(plain.sum() - (self.squares * self.spent).sum())
-        return float(np.sqrt(np.clip(excess / max(sizes[0] * sizes[1], 1e-300), 0.0, 1.0)))
-
-    def resampled(self, options: "KernelTest", observed: list[float], key: Any) -> float:
-        """Permute (within categories), or flip signs where z holds numbers."""
-        i, j, given = key
-        seed = as_seed_sequence(options.random_state).generate_state(4).tolist()
-        rng = np.random.default_rng([*seed, i, j, *given])
-        xp = array_namespace(self.x)
-        flips = self.given.scores.shape[1] > 0
-        groups = self.given.groups or [np.arange(self.n)]
-        larger = 0
-        for _ in range(options.n_resamples):
-            if flips:
-                signs = 2.0 * rng.integers(0, 2, self.n) - 1.0
-                y = self.y * xp.asarray(signs, dtype=self.y.dtype, device=self.y.device)[:, None]
-            else:
-                order = np.empty(self.n, dtype=int)
-                for rows in groups:
-                    order[rows] = rng.permutation(rows)
-                y = self.y[order, :]
-            parts = self.products(self.x, y)
-            drawn = [self.scale(parts, s, "permutation") for s in SCALES]
-            larger += sum(d[0] / d[1] for d in drawn) >= sum(observed) * (1 - 1e-12)
-        return (1 + larger) / (1 + options.n_resamples)
-
-
-def _off_diagonal(matrix: np.ndarray) -> float:
-    """Sum of the squared entries off the diagonal."""
-    return float((matrix**2).sum() - (np.diagonal(matrix) ** 2).sum())
-
-
-def _spent(x: Residuals, y: Residuals, n: int) -> Array:
-    """Factor by which regressions deflate the estimated mean, for each pair of features.
-
-    With residuals A e and B f of independent noises, the mean of (e'A'B f)^2 is tr(A A B B), but
-    the sum of the products of their squares has the mean sum_i (A A)_ii (B B)_ii. Along the
-    directions of a ridge regression A keeps the share `kept`; elsewhere it changes nothing.
-    """
-    xp = array_namespace(x.values)
-    m, k = x.kept.shape[0], y.kept.shape[0]
-    left = n - 1 - m + xp.sum(x.kept, axis=0)
-    right = n - 1 - k + xp.sum(y.kept, axis=0)
-    if x.basis == y.basis and m == k:
-        both = n - 1 - m + xp.matrix_transpose(x.kept) @ y.kept
-    else:  # The directions span nearly the same space: match them by how much they keep.
-        first, second = xp.sort(x.kept, axis=0), xp.sort(y.kept, axis=0)
-        few = min(m, k)
-        both = n - 1 - few + xp.matrix_transpose(first[:few, :]) @ second[:few, :]
-    return n * xp.clip(both, min=1.0) / xp.clip(left[:, None] * right[None, :], min=1.0)
+        made: list[np.ndarray] | None = self._cache.get(("given squares", given), make)
+        return made

@@ -6,7 +6,8 @@ import numpy as np
 
 from shiftlab.backends import Array, to_device
 from shiftlab.independence._cache import ByteCache
-from shiftlab.independence._expansion import degrees_up_to
+from shiftlab.independence._directions import Directions
+from shiftlab.independence._expansion import degrees_up_to, rank_for
 from shiftlab.independence._features import column_scores, product_features
 from shiftlab.independence._smoother import Smoother
 from shiftlab.independence._variables import Variable, joint_codes
@@ -16,8 +17,8 @@ __all__ = ["Given", "RegressionOptions", "Regressions"]
 #: Width of the kernel whose eigenfunctions regress on z: wide, so that low degrees are nearly
 #: polynomials; how fast their prior variances fall is chosen from the data.
 Z_WIDTH = 3.0
-#: Functions of a single number.
-SINGLE_RANK = 16
+#: Rows that stand for all where gradients and leverages are averaged.
+PROBED_ROWS = 300
 
 
 class RegressionOptions(NamedTuple):
@@ -53,17 +54,22 @@ class Regressions:
 
         def make() -> tuple[Smoother, int]:
             scores, codes = self._joined_scores(given), self._codes(given)
-            features, degrees = None, np.empty(0, dtype=int)
+            features, degrees, directions, probe = None, np.empty(0, dtype=int), None, None
             if scores.shape[1]:
-                most = SINGLE_RANK if scores.shape[1] == 1 else self.options.n_features
+                single = scores.shape[1] == 1
+                most = rank_for(self.n_rows) if single else self.options.n_features
                 table, degrees = degrees_up_to(scores.shape[1], min(most, max(self.n_rows // 4, 2)))
                 features = to_device(product_features(scores, table, Z_WIDTH), self.options.device)
+                probe = _spread_rows(scores)
+                directions = Directions(scores, table, Z_WIDTH, probe)
             found = Smoother(
                 features,
                 degrees,
                 codes,
                 criterion=self.options.selection,
                 ridge=self.options.reg,
+                directions=directions,
+                probe=probe,
             )
             return found, found.nbytes
 
@@ -102,3 +108,11 @@ class Regressions:
     def _codes(self, given: tuple[int, ...]) -> np.ndarray | None:
         labels = [c for k in given if (c := self.variables[k].codes) is not None and c.max() > 0]
         return joint_codes(labels) if labels else None
+
+
+def _spread_rows(scores: np.ndarray) -> np.ndarray:
+    """Return rows spread evenly over the sum of the scores: what they hold decides, not order."""
+    n = len(scores)
+    m = min(n, PROBED_ROWS)
+    order = np.argsort(scores.sum(axis=1), kind="stable")
+    return np.asarray(order[((np.arange(m) + 0.5) * n / m).astype(int)])

@@ -22,8 +22,10 @@ from shiftlab.simulation._evolving import (
 
 __all__ = ["make_fair_circle", "make_rotating_circles", "make_spirals"]
 
-Drift = Literal["linear", "accelerating", "oscillating"]
-DRIFTS = ("linear", "accelerating", "oscillating")
+Drift = Literal["linear", "accelerating", "oscillating", "switching"]
+DRIFTS = ("linear", "accelerating", "oscillating", "switching")
+#: When the angle of the switching drift turns back.
+SWITCH = 0.4
 
 
 def make_rotating_circles(
@@ -59,8 +61,8 @@ def make_rotating_circles(
     correlation : float, default 0.0
         Shift of ``u_s`` between the groups, in standard deviations, that is no effect of the
         attribute and stays in the twin.
-    drift : {"linear", "accelerating", "oscillating"}, default "linear"
-        How the angle goes on in time.
+    drift : {"linear", "accelerating", "oscillating", "switching"}, default "linear"
+        How the angle goes on in time; the last turns back after 40 % of it, at once and for good.
     random_state : int, SeedSequence or Generator, optional
         Seed.
 
@@ -253,6 +255,8 @@ def _on_circle(radius: np.ndarray, angle: np.ndarray) -> tuple[np.ndarray, np.nd
 def _course(time: float, drift: str) -> float:
     if drift == "accelerating":
         return time**2
+    if drift == "switching":
+        return time - 2 * max(time - SWITCH, 0.0)
     return float(np.sin(1.5 * np.pi * time)) if drift == "oscillating" else time
 
 

@@ -48,14 +48,19 @@ def test_counterfactual(folder):
 
 
 def test_evaluate(folder, capsys):
-    out = folder / "e.json"
-    words = ["--outcome", "y", "--resamples", "3", "--out", str(out)]
+    words = ["--outcome", "y", "--resamples", "3", "--out", str(folder / "audit")]
     assert use(folder, "evaluate", *words) == 0
     shown = capsys.readouterr().out
-    assert "estimated counterfactual unfairness" in shown
-    document = json.loads(out.read_text())
-    assert {row["domain"] for row in document["evaluation"]["rows"]} == {8.0, 9.0}
-    assert document["effects"]["low"] <= document["effects"]["unfairness"]
+    assert "beside the constant predictor" in shown
+    assert "Whatever the mechanism" in shown
+    document = json.loads((folder / "audit" / "generalization.json").read_text())
+    assert {row["domain"] for row in document["fair_domains"]["rows"]} == {"8", "9"}
+    effects = document["fair_effects"]["effects"]
+    assert effects["low"] <= effects["unfairness"] <= effects["high"]
+    assert document["provenance"]["source"]["name"] == "loans.csv"
+    page = (folder / "audit" / "generalization.html").read_text()
+    assert page.count("<svg") == 5
+    assert "unfairness, estimated" in page
 
 
 def test_numbers(folder):

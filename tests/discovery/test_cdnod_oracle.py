@@ -16,6 +16,7 @@ from shiftlab.graphs import (
     meek_closure,
 )
 from shiftlab.independence import Oracle
+from shiftlab.independence._protocol import Outcome
 
 ROOT = "site"
 
@@ -140,3 +141,53 @@ def test_conditioning_sets_are_no_larger_than_asked(max_cond):
     model.fit(table(graph.nodes[:-1]), environment=labels())
     # One more to tell a collider from a chain.
     assert max(model.tests_by_size_) <= max_cond + 1
+
+
+class Overlooks(Oracle):
+    """Sees one pair as independent given a single variable, or given any."""
+
+    def __init__(self, graph, pair, always=False):
+        super().__init__(graph)
+        self.pair, self.always = set(pair), always
+
+    def _indexed(self, nodes, n_rows):
+        tests = super()._indexed(nodes, n_rows)
+        pair, engine = {nodes.index(name) for name in self.pair}, tests._engine((0, 1, ()))[0]
+        plain = engine.evaluate
+
+        def evaluate(i, j, given):
+            single = len(given) == 1 and nodes[given[0]] != ROOT
+            weak = {i, j} == pair and (single or (self.always and given))
+            return Outcome(0.0, 0.1, 0.0) if weak else plain(i, j, given)
+
+        engine.evaluate = evaluate
+        return tests
+
+
+CAUSES = MixedGraph(
+    ["a", "b", "c", "d", "y", "z", ROOT],
+    ["a -> y", "b -> y", "c -> y", "d -> y", "y -> z", f"{ROOT} -> a", f"{ROOT} -> b"],
+)
+
+
+def test_an_edge_lost_among_many_causes_comes_back():
+    names = CAUSES.nodes[:-1]
+    forgetful = Overlooks(CAUSES.to_networkx(), ("a", "y"))
+    model = CDNOD(forgetful, max_cond=2).fit(table(names), environment=labels())
+    assert str(model.graph_.edge("a", "y")) == "a -> y"
+    reason = model.edge_reasons_["a", "y"]
+    assert reason.restored
+    assert reason.pvalue == 0.1
+    assert reason.text.endswith("dependent given all causes found")
+    assert frozenset("ay") not in model.separating_sets_
+    assert [r.target for r in model.result_.edges if r.restored] == ["y"]
+    small = CDNOD(forgetful, max_cond=1).fit(table(names), environment=labels())
+    assert not small.graph_.has_edge("a", "y")
+
+
+def test_a_pair_that_no_set_joins_stays_apart():
+    names = CAUSES.nodes[:-1]
+    blind = Overlooks(CAUSES.to_networkx(), ("a", "y"), always=True)
+    model = CDNOD(blind).fit(table(names), environment=labels())
+    assert not model.graph_.has_edge("a", "y")
+    assert not any(reason.restored for reason in model.result_.edges)

@@ -1,5 +1,7 @@
 """Every unusable or odd input has a defined answer."""
 
+import json
+from dataclasses import dataclass
 from importlib.metadata import version
 
 import numpy as np
@@ -14,14 +16,52 @@ from shiftlab.exceptions import (
     DegenerateDataWarning,
     InputError,
     InputWarning,
+    NumericalWarning,
     SmallSampleWarning,
 )
+from shiftlab.independence import FisherZ
 
 RNG = np.random.default_rng(0)
 N = 240
 SITE = np.repeat(["north", "south", "east", "west"], N // 4)
 A = RNG.normal(size=N) + (SITE == "north")
 FRAME = pd.DataFrame({"a": A, "b": A + RNG.normal(size=N), "c": RNG.normal(size=N)})
+
+
+@dataclass(frozen=True)
+class Odd(FisherZ):
+    """Fisher's test whose p-value of one pair is replaced, whatever is held fixed."""
+
+    value: float = np.nan
+
+    def _engine(self, variables):
+        engine, names = super()._engine(variables), [v.name for v in variables]
+        plain, pair = engine.evaluate, {names.index("a"), names.index("b")}
+        engine.evaluate = lambda i, j, given: (
+            plain(i, j, given)._replace(pvalue=self.value, effect=self.value)
+            if {i, j} == pair
+            else plain(i, j, given)
+        )
+        return engine
+
+
+def test_undefined_pvalue_is_independence_with_a_warning():
+    with pytest.warns(NumericalWarning, match="had no p-value.*b and a"):
+        model = CDNOD(Odd()).fit(FRAME, environment=SITE)
+    assert not model.graph_.has_edge("a", "b")
+    assert "had no p-value" in model.result_.notes[-1]
+    assert {row[2][0][1] for row in model.result_.test_paths if set(row[:2]) == {"a", "b"}} == {1.0}
+    json.loads(model.result_.to_json())
+
+
+def test_pvalue_of_exactly_zero_is_an_edge():
+    model = CDNOD(Odd(value=0.0)).fit(FRAME, environment=SITE)
+    assert model.graph_.has_edge("a", "b")
+    (reason,) = [r for r in model.result_.edges if {r.source, r.target} == {"a", "b"}]
+    assert reason.pvalue == 0.0
+    assert len(model.result_.plot_tests().get_yticklabels()) == len(model.result_.test_paths)
+    fdr = CDNOD(Odd(value=0.0), correction="fdr").fit(FRAME, environment=SITE)
+    assert fdr.graph_.has_edge("a", "b")
 
 
 def fit(frame=FRAME, environment=SITE, **options):
@@ -204,6 +244,13 @@ def test_context_columns_with_many_values_are_refused():
     context = pd.DataFrame({"site": SITE, "temperature": RNG.normal(size=N)})
     with pytest.raises(InputError, match=r"temperature'? has too many values"):
         fit(environment=context)
+
+
+def test_months_as_text_are_times():
+    months = [f"2024-{1 + i * 12 // N:02d}" for i in range(N)]
+    model = fit(environment=months, environment_type="time")
+    dates = fit(environment=pd.to_datetime(months), environment_type="time")
+    assert model.augmented_graph_ == dates.augmented_graph_
 
 
 def test_labels_that_cannot_be_time():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import linprog
 from sklearn.linear_model import LogisticRegression
 
 from shiftlab.exceptions import InputError, SmallSampleWarning
@@ -9,10 +10,12 @@ from shiftlab.generalization import (
     BaselineClassifier,
     CounterfactuallyFairClassifier,
     CounterfactuallyFairRegressor,
+    counterfactual_bounds,
     counterfactual_effects,
     evaluate_generalization,
 )
-from shiftlab.generalization._conformal import group_quantiles
+from shiftlab.generalization._bounds import coupling_bounds
+from shiftlab.generalization._conformal import group_quantiles, number_limits
 from shiftlab.metrics import counterfactual_unfairness
 from shiftlab.simulation import make_drifting_credit, make_drifting_gaussian
 
@@ -109,9 +112,9 @@ class TestConformal:
         for group in (0, 1):
             assert 0.68 < held[target.sensitive_features == group].mean() < 0.95
 
-    def test_intervals_cover(self):
+    def test_intervals_cover_each_group_where_its_effect_grows(self):
         data = make_drifting_gaussian(
-            target="number", shift=0.2, n_domains=14, n_per_domain=150, random_state=1
+            target="number", n_domains=15, n_per_domain=150, random_state=1
         )
         source, target = data.split(4)
         model = CounterfactuallyFairRegressor(drift="trend")
@@ -119,7 +122,9 @@ class TestConformal:
         low, high = model.predict_interval(
             target.X, target.sensitive_features, target.environment
         ).T
-        assert 0.8 < ((low <= target.y) & (target.y <= high)).mean() <= 1
+        held = (low <= target.y) & (target.y <= high)
+        for group in (0, 1):
+            assert 0.83 < held[target.sensitive_features == group].mean() < 0.98
 
     def test_quantiles_are_those_of_the_group(self):
         residuals = np.concatenate([np.arange(1, 20), 100 + np.arange(1, 20)])
@@ -129,7 +134,7 @@ class TestConformal:
         with pytest.warns(SmallSampleWarning, match="fewer forecast rows"):
             group_quantiles(residuals, held, np.array([0, 1]), 0.01)
         with pytest.raises(InputError, match="six domains"):
-            group_quantiles(np.empty(0), None, None, 0.1)
+            number_limits(None, None, np.zeros(3), 0.1)
 
 
 class TestForecast:
@@ -177,3 +182,85 @@ class TestBaselines:
             BaselineClassifier("erm", estimator=estimator).fit(source.X, source.y)
         with pytest.raises(InputError, match="method"):
             BaselineClassifier("magic").fit(source.X, source.y)
+
+
+class TestBounds:
+    @pytest.mark.parametrize("sizes", [(1, 1), (3, 3), (2, 5), (4, 6)])
+    def test_couplings_are_those_of_a_linear_program(self, sizes):
+        rng = np.random.default_rng(sum(sizes))
+        a, b = (rng.normal(size=n) for n in sizes)
+        cost = np.abs(a[:, None] - b[None, :])
+        margins = np.concatenate(
+            [np.kron(np.eye(len(a)), np.ones(len(b))), np.kron(np.ones(len(a)), np.eye(len(b)))]
+        )
+        shares = np.concatenate([np.full(len(a), 1 / len(a)), np.full(len(b), 1 / len(b))])
+        ends = [
+            sign * linprog(sign * cost.ravel(), A_eq=margins, b_eq=shares).fun for sign in (1, -1)
+        ]
+        assert np.allclose(coupling_bounds(a, b), ends)
+
+    def test_flips_are_those_of_frechet_and_hoeffding(self):
+        for p, q in ((0.2, 0.5), (0.9, 0.7), (0.0, 1.0), (0.4, 0.4)):
+            a, b = (np.arange(10) < round(10 * share) for share in (p, q))
+            found = coupling_bounds(a.astype(float), b.astype(float))
+            assert np.allclose(found, (abs(p - q), min(p + q, 2 - p - q)))
+
+    def test_they_hold_the_exact_values(self):
+        held = []
+        for seed in range(10):
+            data = make_drifting_credit(n_domains=6, n_per_domain=200, random_state=seed)
+            source, target = data.split(3)
+            for name in ("erm", "blind"):
+                model = BaselineClassifier(name, estimator=LogisticRegression(max_iter=3000))
+                model.fit(source.X, source.y, source.sensitive_features)
+                found = counterfactual_bounds(
+                    model, target.X, target.sensitive_features, target.environment,
+                    y=target.y, n_resamples=15, random_state=0,
+                )  # fmt: skip
+                own = model.predict_proba(target.X, target.sensitive_features)[:, 1]
+                twin = model.predict_proba(target.X_twin, target.sensitive_twin)[:, 1]
+                truth = {
+                    "score": np.abs(own - twin).mean(),
+                    "decision": ((own > 0.5) != (twin > 0.5)).mean(),
+                    "label": (target.y != target.y_twin).mean(),
+                }
+                for measure, value in truth.items():
+                    low, high = found.of(measure)
+                    held.append(low <= value <= high)
+        assert np.mean(held) >= 0.95
+
+    def test_strata_narrow_and_absent_groups_are_told(self, world):
+        _, target, _, erm = world
+        rows = target.X, target.sensitive_features, target.environment
+        young = target.X["history"] < target.X["history"].median()
+        plain = counterfactual_bounds(erm, *rows, n_resamples=2, random_state=0)
+        narrow = counterfactual_bounds(erm, *rows, strata=young, n_resamples=2, random_state=0)
+        assert narrow.rows[0]["high"] < plain.rows[0]["high"]
+        first = target.environment == target.environment.min()
+        told = np.where(first, 0, target.sensitive_features)
+        kept = counterfactual_bounds(
+            erm, target.X, told, target.environment, n_resamples=2, random_state=0
+        )
+        assert kept.n_unmatched == first.sum()
+        with pytest.raises(InputError, match="measure"):
+            plain.of("label")
+        with pytest.raises(InputError, match="two classes"):
+            counterfactual_bounds(erm, *rows, y=np.arange(len(target.y)))
+
+
+class TestTrajectories:
+    def test_paths_go_on_from_what_was_seen(self, world):
+        found = world[2].trajectories(np.arange(14)).to_frame()
+        seen = found[found["observed"].notna()]
+        assert set(seen["time"]) == set(range(10))
+        inside = (seen["low"] <= seen["mean"]) & (seen["mean"] <= seen["high"])
+        assert inside.all()
+        postcode = found[found["name"] == "mean of postcode"].set_index("time")["mean"]
+        assert postcode.loc[13] < postcode.loc[9] < postcode.loc[0]
+
+    def test_paths_are_named(self, world):
+        found = world[2].trajectories()
+        assert "log scale of income" in found.names
+        assert any(name.startswith("effect of") for name in found.names)
+        with pytest.raises(InputError, match="names"):
+            found.plot(names=["mood"])

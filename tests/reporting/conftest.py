@@ -47,7 +47,7 @@ def hostile_names():
     return HOSTILE
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_table():
     """Three sites of equal size; `dose` is shifted at site c, and so is the share of kind b."""
 

@@ -47,10 +47,20 @@ def unfairness():
     return counterfactual_unfairness([0.1, 0.9, 0.4], [0.2, 0.6, 0.4], environment=["$a", "b", "b"])
 
 
+def bounds():
+    from shiftlab.generalization import counterfactual_bounds
+
+    data = evolving()
+    rows = data.X, data.sensitive_features, data.environment
+    return counterfactual_bounds(fitted(), *rows, y=data.y, n_resamples=3, random_state=0)
+
+
 MAKE = {
+    "CounterfactualBounds": bounds,
     "CounterfactualEffects": effects,
     "CounterfactualUnfairness": unfairness,
     "DomainForecast": lambda: fitted().forecast(),
     "EvolvingData": evolving,
     "GeneralizationEvaluation": evaluation,
+    "LatentTrajectories": lambda: fitted().trajectories(),
 }

@@ -32,10 +32,10 @@ What we do otherwise than the authors' code, and why
 - The recipe of the Adult experiment is not published; ``--only adult`` is a recipe of our own.
 - LIME draws around the row as theirs does, 1000 times and plainly. ``--draws whitened`` takes the
   draws of shiftlab instead, which hardly depend on luck, rare categories included. This matters
-  under imbalance: with M as input of the logistic regression and 5 % of group 0 the accuracy gap is
-  0.0063 (0.0004) with plain draws and 0.0009 (0.0001) with the others (60 replicates): nearly all of
-  it is the sampling error of LIME about a category that 1000 draws hold 50 times. Under the
-  strongest covariate shift (1.75) both give 0.033 (0.001).
+  under imbalance: with M as input of the logistic regression and 5 % of group 0 the accuracy gap
+  is 0.0063 (0.0004) with plain draws and 0.0009 (0.0001) with the others (60 replicates): nearly
+  all of it is the sampling error of LIME about a category that 1000 draws hold 50 times. Under
+  the strongest covariate shift (1.75) both give 0.033 (0.001).
 
 Test tables have 3000 rows (published: up to 20 000); the network's replicates are few, because each
 takes about 20 seconds.

@@ -1,4 +1,4 @@
-"""Text that tells a time: numbers, or dates as ISO 8601 writes them, months and years among them."""
+"""Text that tells a time: numbers, or dates, months and years as ISO 8601 writes them."""
 
 import numpy as np
 

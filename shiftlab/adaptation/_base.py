@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from shiftlab._core.checks import check_option
+from shiftlab._core.frames import check_frame
 from shiftlab._core.random import RandomState, spawn_seeds
 from shiftlab._core.validation import Labels, check_environment, check_weights
 from shiftlab.adaptation._batches import MIN_BATCH_ROWS, Batches, read_batches, read_labels
@@ -120,6 +121,7 @@ class AdaptiveBase(Telling, BaseEstimator):
 
     def _read_training(self, X: Any, y: Any, environment: Any) -> tuple[Any, np.ndarray, Any]:
         """Check X and y as scikit-learn does, and take the environment out of X."""
+        check_frame(X)
         if hasattr(X, "columns"):
             validate_data(self, X, skip_check_array=True)
             y = self._check_outcome(y, len(X))

@@ -138,6 +138,12 @@ def choose_rule(
         vectors[:, fold] = _aligned(settings, found, coefficients, 0.0)
     chosen = np.flatnonzero(np.isfinite(losses).any(axis=0))
     allowed = np.array([pooled_allowed or s.strategy != "pooled" for s in settings])
+    if not allowed.any():
+        raise InputError(
+            f"strategy: {problem.n_coefficients - 1} columns (each category counts as one) are too "
+            f"many to fit {' and '.join(map(repr, families[1:]))}. Leave out columns with many "
+            "categories, join rare ones, or use strategy='auto'."
+        )
     weights = setting_weights(losses[:, chosen], allowed)
     held_out = np.einsum("s,seq->eq", weights, vectors)
     active = guard and _does_not_pay(problem, settings, losses, held_out, chosen)

@@ -73,7 +73,8 @@ class Encoder:
             names = [self.names[j] for j in np.flatnonzero(missing.any(axis=0))]
             raise InputError(
                 f"X contains NaN: missing cells in {join_names(names)}. Fill them first (for "
-                "instance with sklearn.impute.SimpleImputer) or choose missing='indicator'."
+                "instance with sklearn.impute.SimpleImputer), or let rates of missing cells be "
+                "summaries: summary=['moments', 'missing']."
             )
         return np.hstack(parts), missing, unseen
 

@@ -193,7 +193,11 @@ def _verdict(strategy: str, active: bool, explained: float, recovered: float) ->
         )
     if strategy in ("pooled", "causal"):
         return f"the {strategy} model predicts everywhere"
-    parts = [f"{strategy!r} recovers {recovered:.0%} of the regret of the pooled model"]
+    if recovered > 1:
+        gain = f"gains {recovered:.1f} times what the best subset for each environment could"
+    else:
+        gain = f"recovers {recovered:.0%} of the regret of the pooled model"
+    parts = [f"{strategy!r} {gain}"]
     if np.isfinite(explained):
         parts.append(f"choosing subsets by summaries {explained:.0%}")
     return ", ".join(parts) + ", in left-out environments"

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from shiftlab.exceptions import InputError
+
 __all__ = ["check_classes", "check_numbers"]
 
 
@@ -26,7 +28,15 @@ def check_numbers(y: Any, n_rows: int | None, name: str) -> np.ndarray:
     from sklearn.utils import check_array, column_or_1d
 
     _refuse_none(y, name)
-    y = check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
+    try:
+        y = check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
+    except ValueError as error:
+        if np.asarray(y).dtype.kind not in "OSUT":
+            raise
+        raise InputError(
+            f"y must hold finite numbers, since {name} predicts numbers: {error}. Classes are for "
+            "EnvironmentAdaptiveClassifier."
+        ) from None
     y = np.asarray(column_or_1d(y, warn=True), dtype=np.float64)
     _check_rows(y, n_rows)
     return y

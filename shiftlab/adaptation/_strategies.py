@@ -20,8 +20,9 @@ __all__ = ["FAMILIES", "risk_regression"]
 
 PENALTIES = 10.0 ** np.arange(-3.5, 1.6, 0.5)
 RIDGES = 10.0 ** np.arange(-3, 3.1, 1.0)
-#: Coefficients that are solved for at once, and candidates that a choice is made from.
-MOST_UNKNOWNS = 700
+#: Coefficients that are solved for at once (of linear forms: at most HARD_LIMIT), and candidates
+#: that a choice is made from.
+MOST_UNKNOWNS, HARD_LIMIT = 700, 4000
 MOST_CANDIDATES = 32
 
 
@@ -117,12 +118,25 @@ def _coefficients(sample: Sample, task: Task) -> list[tuple[Setting, Rule]]:
         wanted = np.flatnonzero([task.wants(setting) for setting in settings])
         feature_map = fit_map(kind, z, chosen)
         phi = feature_map(z)
-        n_unknowns = (1 + phi.shape[1]) * len(used) * problem.n_scores
-        if not len(wanted) or (n_unknowns > MOST_UNKNOWNS and kind != "linear"):
+        few, back = _rotated(phi)
+        n_unknowns = (1 + few.shape[1]) * len(used) * problem.n_scores
+        if not len(wanted) or n_unknowns > (HARD_LIMIT if kind == "linear" else MOST_UNKNOWNS):
             continue
-        for i, theta in zip(wanted, problem.fit_varying(phi, PENALTIES[wanted], used), strict=True):
+        for i, theta in zip(wanted, problem.fit_varying(few, PENALTIES[wanted], used), strict=True):
+            theta = np.vstack([theta[:1], back @ theta[1:]])
             found.append((settings[i], CoefficientRule(theta, feature_map, float(PENALTIES[i]))))
     return found
+
+
+def _rotated(phi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return at most as many regressors as environments, and the way back to all of them.
+
+    The penalty is the same in every direction, so the solution lies in the span of the rows.
+    """
+    if phi.shape[1] <= len(phi):
+        return phi, np.eye(phi.shape[1])
+    u, s, vt = np.linalg.svd(phi, full_matrices=False)
+    return u * s, vt.T
 
 
 def _forms(z: np.ndarray, is_mean: np.ndarray) -> list[tuple[str, np.ndarray, str]]:

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from shiftlab._core.channels import split_channel
 from shiftlab._core.checks import check_fraction, check_integer, check_option
-from shiftlab._core.frames import Table, as_table
+from shiftlab._core.frames import Table, as_table, check_frame
 from shiftlab._core.progress import Progress
 from shiftlab.discovery._describe import describe
 from shiftlab.discovery._driving_force import DrivingForce
@@ -177,6 +177,7 @@ class CDNOD(BaseEstimator):
         InputError
             If the table, the environment, the knowledge or an option is not usable.
         """
+        check_frame(X)
         validate_data(self, X, skip_check_array=True)
         settings = self._settings()
         covariates, values = split_channel(X, self.environment, environment, "environment")

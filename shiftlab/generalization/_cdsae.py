@@ -13,6 +13,7 @@ from sklearn.utils.validation import (
 )
 
 from shiftlab._core.checks import check_fraction, check_option
+from shiftlab._core.frames import check_frame
 from shiftlab._core.optional import import_optional
 from shiftlab._core.random import as_seed_sequence, integer_seed
 from shiftlab.generalization._abduction import fit_abduction
@@ -173,6 +174,7 @@ class CDSAEClassifier(ClassifierMixin, EvolvingEstimator):
         check_option(self.inputs, ("features", "terms"), "inputs")
         check_option(self.fairness, FAIRNESS, "fairness")
         training = _training()
+        check_frame(X)
         y = column_or_1d(y, warn=True)
         assert_all_finite(y, input_name="y")
         check_classification_targets(y)

@@ -8,6 +8,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from shiftlab._core.channels import split_channel
+from shiftlab._core.frames import as_table, check_frame
+from shiftlab._core.names import join_names
 from shiftlab.exceptions import DegenerateDataError, DegenerateDataWarning, InputError, InputWarning
 from shiftlab.generalization._attributes import Attributes, Coded, read_attributes
 from shiftlab.generalization._times import read_times
@@ -56,6 +58,7 @@ class EvolvingEstimator(BaseEstimator):
         self, X: Any, sensitive_features: Any, environment: Any, *, reset: bool = True
     ) -> tuple[np.ndarray, Any, Any]:
         """Check X, and separate covariates, attributes and times."""
+        check_frame(X)
         if _is_frame(X):
             validate_data(self, X, skip_check_array=True, reset=reset)
         else:
@@ -76,6 +79,7 @@ class EvolvingEstimator(BaseEstimator):
         rest = split_channel(X, named, None, "X")[0] if named else X
         if reset:
             self.feature_labels_ = _names(rest)
+        _check_cells(rest)
         values = check_array(rest, dtype=np.float64, estimator=self, input_name="X")
         if sensitive is None:
             raise InputError(
@@ -119,11 +123,13 @@ class EvolvingEstimator(BaseEstimator):
         times, where = np.unique(time, return_inverse=True)
         counts = np.zeros((len(times), len(self.attributes_.groups)), dtype=int)
         np.add.at(counts, (where, coded.group), 1)
-        n_missing = int((counts == 0).any(axis=1).sum())
-        if n_missing:
+        absent = (counts == 0).sum(axis=0)
+        if absent.any():
+            groups = [str(self.attributes_.groups[k]) for k in np.flatnonzero(absent)]
             warnings.warn(
-                f"sensitive_features: a group is missing in {n_missing} of {len(times)} domains; "
-                "the effect there is taken from the other domains.",
+                f"sensitive_features: a group is missing in {int((counts == 0).any(axis=1).sum())} "
+                f"of {len(times)} domains ({join_names(groups)}); the effect there is taken from "
+                "the other domains.",
                 DegenerateDataWarning,
                 stacklevel=4,
             )
@@ -172,6 +178,25 @@ class EvolvingEstimator(BaseEstimator):
         """Groups seen in fit; empty if an attribute is a number."""
         attributes: Attributes = self.attributes_
         return attributes.groups
+
+
+def _check_cells(X: Any) -> None:
+    """Name the columns of a frame that are no numbers or lack some."""
+    if not _is_frame(X):
+        return
+    table = as_table(X)
+    text = [c.name for c in table if c.kind in ("categorical", "datetime")]
+    if text:
+        raise InputError(
+            f"X: {join_names(text)} must hold numbers. Encode text first (for instance with "
+            "sklearn.preprocessing.OneHotEncoder in a pipeline), or leave these columns out."
+        )
+    gaps = [c.name for c in table if c.missing.any()]
+    if gaps:
+        raise InputError(
+            f"X contains NaN: missing cells in {join_names(gaps)}. Fill them first (for instance "
+            "with sklearn.impute.SimpleImputer in a pipeline)."
+        )
 
 
 def _names(X: Any) -> list[str]:

@@ -8,6 +8,7 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
+from shiftlab._core.frames import check_frame
 from shiftlab.generalization._base import FairGeneralizer
 from shiftlab.generalization._conformal import class_limits
 
@@ -118,6 +119,7 @@ class CounterfactuallyFairClassifier(ClassifierMixin, FairGeneralizer):
         DegenerateDataError
             If there is a single group.
         """
+        check_frame(X)
         y = column_or_1d(y, warn=True)
         assert_all_finite(y, input_name="y")
         check_classification_targets(y)

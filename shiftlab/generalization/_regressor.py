@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
 
+from shiftlab._core.frames import check_frame
 from shiftlab.generalization._base import FairGeneralizer
 from shiftlab.generalization._conformal import number_limits
 
@@ -89,6 +90,7 @@ class CounterfactuallyFairRegressor(RegressorMixin, FairGeneralizer):
         DegenerateDataError
             If there is a single group.
         """
+        check_frame(X)
         check_consistent_length(X, y)
         y = check_array(
             column_or_1d(y, warn=True), ensure_2d=False, dtype=np.float64, input_name="y"

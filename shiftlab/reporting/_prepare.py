@@ -1,6 +1,7 @@
 """How a raw table is understood before anything is computed: kinds, roles, what is set aside."""
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
@@ -15,7 +16,12 @@ from shiftlab._core.validation import (
     check_sensitive_features,
     split_columns,
 )
-from shiftlab.exceptions import ColumnNotFoundError, DegenerateDataError, InputError
+from shiftlab.exceptions import (
+    ColumnNotFoundError,
+    DegenerateDataError,
+    InputError,
+    InputWarning,
+)
 
 __all__ = ["ColumnNote", "Prepared", "Role", "prepare"]
 
@@ -29,6 +35,8 @@ IDENTIFIER_NAME = re.compile(r"(^|[_ .-])(id|nbr|no|key|uuid|index)$|^unnamed", 
 ISO_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$")
 #: The report compares each two environments, and each group with each other.
 MAX_ENVIRONMENTS, MAX_GROUPS = 1500, 60
+#: From here on the caller is told what so many pairs cost.
+MANY_ENVIRONMENTS = 200
 #: Fewer rows than this say nothing about which columns are identifiers.
 MIN_ROWS_FOR_IDENTIFIER = 20
 
@@ -163,6 +171,14 @@ def _check_labels(labels: Labels, sensitive: list[Labels], n_rows: int) -> None:
         raise InputError(
             f"environment: {labels.name!r} has {n} distinct labels in {n_rows} rows. Name a column "
             "that says where rows come from, or put its values into fewer bins first."
+        )
+    if n > MANY_ENVIRONMENTS:
+        warnings.warn(
+            f"environment: {labels.name!r} has {n} labels, of {n_rows / n:.1f} rows on average; "
+            f"{n * (n - 1) // 2:,} pairs are compared, which takes long and shows little where "
+            "environments are small. Coarser labels (months instead of days) tell more.",
+            InputWarning,
+            stacklevel=4,
         )
     for feature in sensitive:
         if len(feature) > MAX_GROUPS:

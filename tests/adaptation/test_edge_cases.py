@@ -254,3 +254,11 @@ def test_one_class_and_other_outcomes():
         EnvironmentAdaptiveClassifier().fit(DATA.X, np.ones(len(DATA.y)), DATA.environment)
     with pytest.raises(ValueError, match="NaN"):
         adaptive().fit(DATA.X, np.full(len(DATA.y), np.nan), DATA.environment)
+
+
+def test_more_categories_than_environments_can_move():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"x": rng.normal(size=400), "c": [f"c{i % 60}" for i in range(400)]})
+    labels, y = np.repeat([f"s{i}" for i in range(10)], 40), X["x"] + rng.normal(size=400)
+    model = EnvironmentAdaptiveRegressor(strategy="coefficients", outside="ignore")
+    assert np.isfinite(model.fit(X, y, labels).predict(X, labels)).all()

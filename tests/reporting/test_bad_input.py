@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shiftlab.exceptions import ColumnNotFoundError, InputError
+from shiftlab.exceptions import ColumnNotFoundError, InputError, InputWarning
 from shiftlab.reporting import shift_report
 from shiftlab.reporting._prepare import prepare
 
@@ -171,3 +171,9 @@ def test_too_few_rows_for_the_outcome_leave_the_other_sections(make_table):
     assert "rows" in document["outcome"]["skipped"]
     assert any("section on the outcome is empty" in finding for finding in report.findings)
     assert "Left out" in report.to_html()
+
+
+def test_many_environments_are_warned_of():
+    frame = pd.DataFrame({"day": np.repeat(np.arange(250), 3).astype(str), "x": np.arange(750.0)})
+    with pytest.warns(InputWarning, match="250 labels, of 3.0 rows on average; 31,125 pairs"):
+        prepare(frame, "day")

@@ -11,6 +11,7 @@ The expansion is that of Rasmussen and Williams, "Gaussian Processes for Machine
 section 4.3.1.
 """
 
+from functools import lru_cache
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -69,6 +70,7 @@ def hermite_slopes(scores: np.ndarray, rank: int, *, width: float = 1.0) -> np.n
     return slopes
 
 
+@lru_cache(maxsize=64)
 def degrees_up_to(n_variables: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
     """Choose products of eigenfunctions, all of one complexity before the next.
 
@@ -84,7 +86,10 @@ def degrees_up_to(n_variables: int, n_features: int) -> tuple[np.ndarray, np.nda
     while True:
         layer = _products(n_variables, cost)
         if cost > 1 and len(chosen) + len(layer) > n_features:
-            return np.array(chosen), np.array(costs)
+            found = np.array(chosen), np.array(costs)
+            for part in found:  # shared by every caller
+                part.setflags(write=False)
+            return found
         chosen += layer
         costs += [cost] * len(layer)
         cost += 1

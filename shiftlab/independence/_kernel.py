@@ -20,7 +20,9 @@ class KernelTest(DataTest):
 
     Numbers become normal scores, on which the Gaussian kernel has known eigenfunctions;
     categories are compared by the delta kernel. The features of x and of y are regressed on z,
-    with ridge and kernel width chosen for each, and the statistic is
+    with ridge and kernel width chosen for each: first on products of functions of z, then on
+    functions along the directions in which the first fit varies most (for categories: on the
+    posteriors of a Gaussian discriminant rule), and within each category of z. The statistic is
 
     .. math:: T = \sum_{ij} k_z(z_i, z_j)\, k_x(i, j)\, k_y(i, j),
 
@@ -43,7 +45,7 @@ class KernelTest(DataTest):
     width : float, default 1.0
         Width of the narrowest kernel in units of normal scores, between 0.2 and 5.
     n_features : int, default 170
-        Functions of the numbers of z in the regressions, at most.
+        Functions of several numbers of z that all variables share in the regressions, at most.
     n_resamples : int, default 499
         Resamples of ``null="permutation"``.
     cache_bytes : int, default 1073741824

@@ -21,8 +21,9 @@ from sklearn.neural_network import MLPClassifier
 from shiftlab.explanation import KernelShapExplainer, LimeExplainer
 
 LIME_SAMPLES, BACKGROUND = 5000, 50
-#: Balanced draws by quartiles agree as well with the peer as its own 5000 do (37 * 37).
-FEWER_SAMPLES = 1369
+#: Balanced draws by quartiles (squares of primes), and whitened ones around the row, agree as well
+#: with the peer as its own 5000 do with each other.
+BALANCED_SAMPLES, WHITENED_SAMPLES = {10: 961, 30: 1369}, 2000
 
 
 def clock(function):
@@ -129,10 +130,14 @@ def main():
         for name, model in models.items():
             sizes = (200, 2000) if not options.quick else (400,)
             lime_line(name, model, X, "quartile", sizes, peer_rows)
-            lime_line(name, model, X, "quartile", sizes[:1], peer_rows, n_samples=FEWER_SAMPLES)
+            fewer = {"n_samples": BALANCED_SAMPLES[d]}
+            lime_line(name, model, X, "quartile", sizes[:1], peer_rows, **fewer)
         logistic = models["logistic"]
         lime_line("logistic, generic", logistic, X, "around", (400,), peer_rows, generic=True)
         lime_line("logistic, fast path", logistic, X, "around", (2000, rows), peer_rows)
+        fewer = {"n_samples": WHITENED_SAMPLES}
+        lime_line("logistic, fast path", logistic, X, "around", (2000,), peer_rows, **fewer)
+        lime_line("logistic, generic", logistic, X, "around", (400,), peer_rows, True, **fewer)
         lime_line("network", models["network"], X, "around", (200,), peer_rows)
         lime_line("network", models["network"], X, "around", (200,), peer_rows, n_samples=2500)
         lime_line("trees", models["trees"], X, "around", (100,), peer_rows)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from shiftlab._core.checks import check_length
+from shiftlab._core.frames import check_frame
 from shiftlab._core.names import missing_column_message
 from shiftlab.exceptions import ColumnNotFoundError, InputError
 
@@ -44,8 +45,10 @@ def split_channel(X: Any, columns: Any, keyword: Any, argument: str) -> tuple[An
     ColumnNotFoundError
         If X lacks a named column.
     InputError
-        If both channels are used, or the keyword has another length than X.
+        If both channels are used, the keyword has another length than X, or X is a lazy frame or
+        repeats a column name.
     """
+    check_frame(X)
     if columns is None:
         if keyword is not None:
             check_length(keyword, _n_rows(X), argument)

@@ -26,7 +26,7 @@ from shiftlab._core.columns import (
 from shiftlab._core.names import join_names, missing_column_message
 from shiftlab.exceptions import ColumnNotFoundError, InputError
 
-__all__ = ["Column", "ColumnKind", "Table", "as_table", "encode_labels"]
+__all__ = ["Column", "ColumnKind", "Table", "as_table", "check_frame", "encode_labels"]
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,27 @@ def as_table(data: Any, *, name: str = "X", columns: Sequence[str] | None = None
     return _finish(table_columns, len(next(iter(named.values()))) if named else 0, name)
 
 
+def check_frame(data: Any, name: str = "X") -> None:
+    """Refuse a table that no library behind an estimator could read, before it is asked to.
+
+    Parameters
+    ----------
+    data : object
+        What was given as a table.
+    name : str, default "X"
+        What the argument is called in error messages.
+
+    Raises
+    ------
+    InputError
+        If it is a lazy frame, a path, or a frame that repeats a column name.
+    """
+    _refuse_recipes(data, name)
+    repeated = _repeated(getattr(data, "columns", ()))
+    if repeated:
+        raise InputError(f"{name} has repeated column names: {join_names(repeated)}. Rename them.")
+
+
 def _refuse_recipes(data: Any, name: str) -> None:
     """Refuse what only says where a table could be had from."""
     if isinstance(data, (str, bytes, os.PathLike)):
@@ -166,11 +187,7 @@ def _is_frame(data: Any) -> bool:
 def _read_frame(data: Any, name: str) -> Table:
     import narwhals.stable.v2 as nw
 
-    repeated = _repeated(getattr(data, "columns", ()))
-    if repeated:
-        raise InputError(f"{name} has repeated column names: {join_names(repeated)}. Rename them.")
-    if isinstance(data, nw.LazyFrame):
-        raise InputError(f"{name} is a lazy frame; collect it first.")
+    check_frame(data, name)
     frame = data if isinstance(data, nw.DataFrame) else nw.from_native(data, eager_only=True)
     # By position: a column of pandas may be called 0 or None, which looks nothing up.
     columns = tuple(

@@ -258,13 +258,20 @@ def check_binary(values: Any, name: str, *, pos_label: Any = None) -> tuple[np.n
             )
         pos_label = 1
     matches = [i for i, c in enumerate(column.categories) if c == pos_label]
-    matches = matches or [i for i, c in enumerate(column.categories) if str(c) == str(pos_label)]
+    matches = matches or [i for i, c in enumerate(column.categories) if _spelled(c, pos_label)]
     if not matches and pos_label != 1:
         raise InputError(
             f"pos_label: {name} has no value {pos_label!r}. Its values are: {join_names(present)}."
         )
     positive = column.values == matches[0] if matches else np.zeros(len(column.values), dtype=bool)
     return positive, column.categories[matches[0]] if matches else pos_label
+
+
+def _spelled(value: Any, text: Any) -> bool:
+    """Whether a text means a value; files write booleans as true, True or TRUE."""
+    if isinstance(value, bool | np.bool_):
+        return str(value).lower() == str(text).lower()
+    return str(value) == str(text)
 
 
 def check_weights(

@@ -22,9 +22,9 @@ MOST_LOGISTIC = 32
 class EnvironmentAdaptiveClassifier(ClassifierMixin, AdaptiveBase):
     """Classification that adapts to each new environment from its covariates alone.
 
-    As `EnvironmentAdaptiveRegressor`, with the logarithmic loss. Two classes and no estimator:
-    logistic models, whose subsets are screened by squared loss from Gram matrices. More classes:
-    clones of a logistic regression, with the strategies that other estimators have.
+    As `EnvironmentAdaptiveRegressor`, with the logarithmic loss. Without an estimator: logistic
+    models, for more than two classes multinomial ones, whose subsets and settings are screened by
+    squared loss from Gram matrices.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ default "auto"
         Covariates in no subset.
     summary : str, callable or sequence of these, default "moments"
         What is computed of a batch.
-    selector : {"risk", "regret", "argmin"} or classifier, optional
-        How subsets are predicted from summaries.
+    selector : {"risk", "regret", "argmin", "network", "deepsets"} or classifier, optional
+        How subsets and gates are told from a batch.
     cv : int, {"blocked", "leave_one_out"} or splitter, default 5
         Folds of environments.
     guard : {"pooled"} or None, default "pooled"
@@ -58,7 +58,9 @@ default "auto"
     n_jobs : int, optional
         Workers of the cross-validation.
     random_state : RandomState, default 0
-        Of the folds.
+        Of the folds; integers also seed networks and the batches that are drawn for small sizes.
+    device : str, optional
+        Where torch trains ``selector="deepsets"``.
 
     Attributes
     ----------

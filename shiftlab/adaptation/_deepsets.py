@@ -121,7 +121,7 @@ def fit_set_classifier(
     rows: SetRows, y: np.ndarray, rng: np.random.Generator, device: str | None
 ) -> SetClassifier:
     """Minimise the cross-entropy; the weights are those of the best step on held-out sets."""
-    n_classes = int(y.max()) + 1
+    n_classes, rows = int(y.max()) + 1, rows.rounded()
     network = _Network(rows.X.shape[1], CLASS_UNITS, n_classes, rng, device)
     order = rng.permutation(rows.n_sets)
     n_held_out = max(1, round(HELD_OUT * rows.n_sets))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from shiftlab._core.validation import Labels, check_environment, check_weights
+from shiftlab.adaptation._order import rounded
 from shiftlab.exceptions import InputError
 
 __all__ = ["EnvironmentGrams", "Moments", "build_moments"]
@@ -102,6 +103,10 @@ class Moments:
         square = self.square - 2 * centre * self.cross[:, 0] + centre**2
         cross = self.cross - centre * self.gram[:, 0]
         return replace(self, cross=cross / scale, square=np.maximum(square / scale**2, 0.0))
+
+    def rounded(self) -> "Moments":
+        """Return the moments without their last bits."""
+        return Moments(self.weight, rounded(self.gram), rounded(self.cross), rounded(self.square))
 
 
 def build_moments(

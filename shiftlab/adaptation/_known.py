@@ -6,6 +6,7 @@ import numpy as np
 
 from shiftlab._core.validation import Labels
 from shiftlab.adaptation._features import SummaryScale, fit_scale
+from shiftlab.adaptation._order import rounded
 from shiftlab.adaptation._problem import Problem
 
 __all__ = ["Known", "Sample", "SetRows", "Summaries"]
@@ -46,6 +47,10 @@ class SetRows:
         parts = [self.X[bounds[e] : bounds[e + 1]] for e in environments]
         codes = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
         return SetRows(np.vstack([self.X[:0], *parts]), codes.astype(np.intp), len(parts))
+
+    def rounded(self) -> "SetRows":
+        """Return the rows without their last bits."""
+        return SetRows(rounded(self.X), self.codes, self.n_sets)
 
     def mean(self, values: np.ndarray) -> np.ndarray:
         """Mean over the rows of each environment."""

@@ -1,11 +1,12 @@
 """Classes as outcomes: the logistic loss behind the same interface as the squared loss."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from shiftlab._core.validation import Labels
 from shiftlab.adaptation._gram import Moments, build_moments
+from shiftlab.adaptation._order import rounded
 from shiftlab.adaptation._problem import (
     SquaredProblem,
     pair_products,
@@ -90,8 +91,8 @@ class LogisticProblem:
         )
 
     def standardised(self) -> tuple["LogisticProblem", float, float]:
-        """Log-odds have their unit."""
-        return self, 0.0, 1.0
+        """Log-odds have their unit; the rows are rounded."""
+        return replace(self, Z=rounded(self.Z)), 0.0, 1.0
 
     def squared(self) -> list[SquaredProblem]:
         """Squared losses of the columns of y: quick to fit, for a first look."""

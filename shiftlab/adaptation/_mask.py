@@ -19,6 +19,7 @@ from shiftlab.adaptation._gates import (
 )
 from shiftlab.adaptation._known import Sample
 from shiftlab.adaptation._networks import Adam, backward, forward, new_layers
+from shiftlab.adaptation._order import rounded
 from shiftlab.adaptation._problem import Problem
 
 __all__ = ["GatedLoss", "fit_mask"]
@@ -111,16 +112,17 @@ def fit_mask(
     # Gates start half open, so twice the pooled slopes are the pooled model: the published start is
     # least squares on open gates, by a few steps, which is had exactly.
     head[:, 1:] *= np.where(open_columns, 1.0, 2.0)
+    head, z = rounded(head), rounded(sample.z)
     loss = GatedLoss(problem, open_columns, (head[:, 1:] != 0).any(axis=0), moves)
     if form == "linear":
-        head, gate = _fit_linear(loss, sample.z, head)
+        head, gate = _fit_linear(loss, z, head)
     elif form == "network":
-        head, gate = _fit_network(loss, sample.z, head, rng)
+        head, gate = _fit_network(loss, z, head, rng)
     else:
         from shiftlab.adaptation._deepsets import fit_set_gate
 
         assert sample.rows is not None  # noqa: S101
-        head, gate = fit_set_gate(loss, sample.rows, head, rng, device)
+        head, gate = fit_set_gate(loss, sample.rows.rounded(), head, rng, device)
     head = head * scale
     head[:, 0] += centre
     return MaskRule(head, gate, open_columns, scale if moves else 0.0)

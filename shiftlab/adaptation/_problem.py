@@ -70,7 +70,7 @@ class Problem(Protocol):
         """
 
     def standardised(self) -> tuple["Problem", float, float]:
-        """Return the problem in standard units of the outcome, its centre and its scale."""
+        """Return the problem in standard units of the outcome, rounded, its centre and scale."""
 
     def squared(self) -> list["SquaredProblem"]:
         """Return squared losses that tell which settings are worth fitting; none if it is one."""
@@ -157,11 +157,12 @@ class SquaredProblem:
         return found
 
     def standardised(self) -> tuple["SquaredProblem", float, float]:
-        """Return the problem with a pooled outcome of mean 0 and variance 1."""
+        """Return the problem with a pooled outcome of mean 0 and variance 1, rounded."""
         share = self.shares()
         centre = float(share @ self.moments.cross[:, 0])
         scale = float(np.sqrt(max(share @ self.moments.square - centre**2, 0.0))) or 1.0
-        return replace(self, moments=self.moments.with_outcome(centre, scale)), centre, scale
+        moments = self.moments.with_outcome(centre, scale).rounded()
+        return replace(self, moments=moments), centre, scale
 
     def squared(self) -> list["SquaredProblem"]:
         """Nothing is quicker."""

@@ -50,10 +50,12 @@ class EnvironmentAdaptiveRegressor(RegressorMixin, AdaptiveBase):
         "means", "moments" (means, spreads, partial correlations), "correlations" (plain instead of
         partial ones), "paper" (without means), "quantiles", "missing" (rates of missing cells,
         which are then allowed), or functions of the matrix of covariates of a batch.
-    selector : {"risk", "regret", "argmin"} or classifier, optional
-        How subsets are predicted from summaries: by regression of risk differences (None and
-        "risk"), or by a classifier of the best subset, weighted by regret or (the paper) not;
-        a logistic regression unless a classifier is given, which is fitted without weights.
+    selector : {"risk", "regret", "argmin", "network", "deepsets"} or classifier, optional
+        How subsets are told from a batch: by regression of risk differences on summaries (None and
+        "risk"), or by a classifier of the best subset: logistic, weighted by regret or (the paper,
+        "argmin") not, a network, or one of your own. "deepsets": a network that reads the rows and
+        learns its own summary (needs torch). Gates of "mask" are networks for "network" and
+        "deepsets", else both linear and networks are tried.
     cv : int, {"blocked", "leave_one_out"} or splitter, default 5
         Folds of environments. "blocked" for environments in time. Fewer than 10 environments are
         left out one by one, up to 40 in 10 folds.
@@ -69,7 +71,9 @@ class EnvironmentAdaptiveRegressor(RegressorMixin, AdaptiveBase):
     n_jobs : int, optional
         Workers of the cross-validation.
     random_state : RandomState, default 0
-        Of the folds.
+        Of the folds; integers also seed networks and the batches that are drawn for small sizes.
+    device : str, optional
+        Where torch trains ``selector="deepsets"``: "cpu" (default), "cuda".
 
     Attributes
     ----------

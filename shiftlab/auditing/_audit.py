@@ -15,7 +15,7 @@ from shiftlab.auditing._audit_outlook import outlook_of
 from shiftlab.auditing._audit_result import AuditRecord
 from shiftlab.auditing._reference import Reference
 from shiftlab.auditing._representativeness import REGIMES, representativeness_tests
-from shiftlab.auditing._representativeness_directional import METRICS
+from shiftlab.auditing._representativeness_directional import METRICS, check_threshold
 from shiftlab.auditing._representativeness_result import Representativeness
 from shiftlab.auditing._representativeness_rows import model_consistency_test
 from shiftlab.metrics import GroupCounts, group_fairness
@@ -89,7 +89,7 @@ class ManipulationAudit:
     ) -> None:
         self.reference = reference
         self.metric = check_option(metric, tuple(METRICS), "metric")
-        self.threshold = float(threshold)
+        self.threshold = check_threshold(threshold, self.metric)
         self.regime = check_option(regime, REGIMES, "regime")
         self.tests, self.alpha = tests, check_fraction(alpha, "alpha")
         self.correction, self.reference_group = correction, reference_group
@@ -228,10 +228,9 @@ def audit_metrics(
       sex: disparate_impact = 0.2999 [0.2566, 0.3498]: fail
     """
     check_option(metric, tuple(METRICS), "metric")
+    threshold = check_threshold(threshold, metric)
     references = _references(counts, reference_group)
-    compliance = _comply(
-        counts, None, references, (metric, float(threshold), confidence_level, min_count)
-    )
+    compliance = _comply(counts, None, references, (metric, threshold, confidence_level, min_count))
     fairness = group_fairness(
         counts, reference=references, confidence_level=confidence_level, min_count=min_count
     )
@@ -239,7 +238,7 @@ def audit_metrics(
         compliance=_worst([part.verdict for part in compliance]),
         integrity="untested",
         metric=metric,
-        threshold=float(threshold),
+        threshold=threshold,
         by_feature=tuple(compliance),
         representativeness=None,
         fairness=fairness,

@@ -30,8 +30,9 @@ class Compliance:
     feature : str
         The feature.
     verdict : {"pass", "fail", "inconclusive"}
-        "pass" if the lower limit reaches the threshold, "fail" if the value does not,
-        "inconclusive" if the value does and the limit does not, or too little is known.
+        "fail" if the value of the groups that can be judged is below the threshold, whatever the
+        others may show (they could only lower it); "pass" if all groups can be judged and the lower
+        limit reaches the threshold; else "inconclusive".
     reason : str
         Why, in words.
     value, low, high : float
@@ -104,18 +105,20 @@ def compliance_of(
     truth = None
     if known is not None:
         truth = metric_of(known.keep(known.n >= min_count), *options).value
-    if absent:
-        verdict, reason = "inconclusive", f"no rows of group {join_names(absent)}"
-    elif small:
-        verdict = "inconclusive"
-        reason = f"fewer than {min_count} rows in group {join_names(small)}"
-    elif found.value != found.value:
-        verdict, reason = "inconclusive", found.note or "the metric is not defined"
-    elif found.value < threshold:
+    unjudged = [f"no rows of group {join_names(absent)}"] if absent else []
+    if small:
+        unjudged.append(f"fewer than {min_count} rows in group {join_names(small)}")
+    if found.value < threshold:
+        # Groups that cannot be judged could only move the worst comparison further down.
         verdict = "fail"
         reason = "the value is below the threshold" + (
             ", though the interval reaches above it" if found.high >= threshold else ""
         )
+        reason = "; ".join([reason, *unjudged])
+    elif unjudged:
+        verdict, reason = "inconclusive", "; ".join(unjudged)
+    elif found.value != found.value:
+        verdict, reason = "inconclusive", found.note or "the metric is not defined"
     elif found.low >= threshold:
         verdict, reason = "pass", "the lower limit reaches the threshold"
     else:

@@ -18,7 +18,7 @@ from shiftlab._core.checks import check_fraction, check_integer, check_option
 from shiftlab._core.results import Result
 from shiftlab.auditing._frontier_cost import Population, cheapest_rates
 from shiftlab.auditing._frontier_search import search_directional, search_tables
-from shiftlab.auditing._representativeness_directional import METRICS
+from shiftlab.auditing._representativeness_directional import METRICS, check_threshold
 from shiftlab.exceptions import InputError
 from shiftlab.metrics import GroupCounts
 
@@ -175,6 +175,7 @@ def frontier(
     [0.528, 0.446]
     """
     check_option(metric, tuple(METRICS), "metric")
+    threshold = check_threshold(threshold, metric)
     check_option(regime, ("full", "independent"), "regime")
     check_option(method, ("auto", "closed-form", "exact"), "method")
     level = check_fraction(alpha, "alpha")
@@ -192,7 +193,7 @@ def frontier(
         points=tuple(points),
         metric=metric,
         population_value=population.value,
-        threshold=float(threshold),
+        threshold=threshold,
         alpha=level,
         regime=regime,
         n_reference=population.n,

@@ -24,6 +24,7 @@ from shiftlab.metrics import GroupCounts
 __all__ = [
     "METRICS",
     "Rates",
+    "check_threshold",
     "directional_test",
     "exact_pvalue",
     "metric_rates",
@@ -38,6 +39,23 @@ METRICS = {
     "true_positive_rate_ratio": ("positive", "ratio"),
     "equal_opportunity_difference": ("positive", "difference"),
 }
+
+
+def check_threshold(threshold: Any, metric: str) -> float:
+    """Read the least value of a metric that complies."""
+    ratio = METRICS[metric][1] == "ratio"
+    low, high = (0.0, 1.0) if ratio else (-1.0, 0.0)
+    try:
+        value = float(threshold)
+    except (TypeError, ValueError):
+        value = float("nan")
+    if not low <= value <= high or (ratio and value == 0.0):
+        allowed = "above 0 and at most 1" if ratio else "between -1 and 0"
+        hint = f" Did you mean {value / 100:g}?" if ratio and 1 < value <= 100 else ""
+        raise InputError(
+            f"threshold of {metric} must be a number {allowed}, found {threshold!r}.{hint}"
+        )
+    return value
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ others, which its help explains.
 """
 
 import argparse
+import functools
 import os
 import sys
 import warnings
@@ -14,6 +15,7 @@ from typing import TextIO
 
 from shiftlab import __version__
 from shiftlab.cli import _adapt, _audit, _discover, _explain, _generalize, _report, _study
+from shiftlab.cli._spelling import spell_options
 from shiftlab.exceptions import ShiftlabError
 
 __all__ = ["EXIT_INPUT", "EXIT_INTERNAL", "EXIT_INTERRUPTED", "VERBS", "main"]
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always")
-            warnings.showwarning = _show_warning
+            warnings.showwarning = functools.partial(_show_warning, options.parser)
             code = options.run(options)
             sys.stdout.flush()
             return code or 0
@@ -65,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ShiftlabError as error:
         if options.debug:
             raise
-        print(f"shiftlab: error: {error}", file=sys.stderr)
+        print(f"shiftlab: error: {spell_options(str(error), options.parser)}", file=sys.stderr)
         return EXIT_INPUT
     except Exception as error:
         if options.debug:
@@ -104,6 +106,7 @@ def _explain_unknown(words: list[str], parser: argparse.ArgumentParser) -> str:
 
 
 def _show_warning(
+    parser: argparse.ArgumentParser,
     message: Warning | str,
     category: type[Warning],
     filename: str,
@@ -112,7 +115,7 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     """Print a warning as one readable line on standard error."""
-    print(f"shiftlab: warning: {message}", file=file or sys.stderr)
+    print(f"shiftlab: warning: {spell_options(str(message), parser)}", file=file or sys.stderr)
 
 
 def _quote(word: str) -> str:

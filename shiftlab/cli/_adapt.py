@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shiftlab.cli._shared import (
@@ -97,6 +96,11 @@ def _add_fit(actions: Any) -> None:
     ):
         parser.add_argument(option, action="append", default=[], metavar="COL[,COL]", help=text)
     parser.add_argument(
+        "--selector", choices=("risk", "regret", "argmin", "network", "deepsets"),
+        help="how subsets and gates are told from a batch; deepsets needs torch (default: risk; "
+        "mask: linear and network)",
+    )  # fmt: skip
+    parser.add_argument(
         "--summary", default="moments",
         help="summaries of a batch, joined by commas: means, moments, correlations, paper, "
         "quantiles, missing (default: moments)",
@@ -185,7 +189,7 @@ def _model(options: argparse.Namespace, y: Any, known: list[str]) -> Any:
     cv = int(options.cv) if options.cv.isdigit() else options.cv
     return kind(
         strategy=options.strategy, always_include=split_columns(options.always, known),
-        never_include=split_columns(options.never, known),
+        never_include=split_columns(options.never, known), selector=options.selector,
         summary=[word.strip() for word in options.summary.split(",")], cv=cv,
         guard=None if options.no_guard else "pooled", outside=options.outside,
         environment=options.environment, n_jobs=options.jobs, random_state=options.seed,
@@ -230,49 +234,24 @@ def _predict(options: argparse.Namespace) -> None:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    """Write which covariates suit which environment, what is unusual, and a picture."""
-    from shiftlab._core.results import canonical_json
+    """Write a page: which covariates suit which environment, what is unusual, and the evidence."""
+    from shiftlab.reporting import Source, adaptation_report
 
-    model, _, X = _load(options)
-    selection, shift = model.select(X), model.explain_shift(X)
-    summary = model.environment_summary(X)
+    model, frame, X = _load(options)
     folder = make_folder(options.out)
-    selection.to_frame().to_csv(folder / "selection.csv", index=False)
-    shift.to_frame().to_csv(folder / "shift.csv", index=False)
-    document = {
-        "command": options.command,
-        "strategy": model.strategy_,
-        "strategy_weights": model.strategy_weights_,
-        "guard_active": model.guard_active_,
-        "selection": selection.to_dict(),
-        "shift": shift.to_dict(),
-        "summary": summary.to_dict(),
-        "identifiability": model.identifiability().to_dict(),
+    source = Source(command=options.command, **file_source(options.table))
+    report = adaptation_report(model, X, source=source)
+    report.write(folder)
+    data = report.to_dict()
+    tables = {
+        "selection.csv": data["adaptation_selection"]["environments"],
+        "shift.csv": data["adaptation_shift"]["deviations"],
     }
-    (folder / "explain.json").write_text(
-        canonical_json(document, indent=2) + "\n", encoding="utf-8"
-    )
-    _draw(selection, summary, folder / "explain.png")
-    outside = [e for e, o in zip(selection.records["environment"],
-                                 selection.records["outside"], strict=True) if o]  # fmt: skip
+    for name, records in tables.items():
+        type(frame)(records).to_csv(folder / name, index=False)
+    outside = data["adaptation_space"]["outside"]
     if not options.quiet:
-        columns = ["environment", "n_rows", "covariates", "probability", "pvalue_outside"]
-        print(selection.to_frame()[columns].to_string(index=False))
-        print(f"- predictions by {model.strategy_!r}; {model.identifiability().verdict}")
-    if outside:
-        print(f"- outside the training range: {', '.join(map(str, outside))}", file=sys.stderr)
-    names = "selection.csv, shift.csv, explain.json and explain.png"
+        print("\n".join(f"- {finding}" for finding in report.findings))
+    names = "adaptation.html, adaptation.json, selection.csv and shift.csv"
     print(f"wrote {names} to {folder}", file=sys.stderr if options.quiet else sys.stdout)
     return EXIT_OUTSIDE if outside else 0
-
-
-def _draw(selection: Any, summary: Any, path: Path) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    left, right = figure.subplots(1, 2)
-    selection.plot(left)
-    summary.plot(right)
-    figure.savefig(path, dpi=150)

@@ -39,7 +39,7 @@ input and prints one decision per line.
 def add_parser(verbs: Any) -> None:
     """Add the verb below ``shiftlab audit``."""
     parser = new_parser(verbs, "verify", "compliance and integrity of a submitted sample", EPILOG)
-    parser.set_defaults(run=run, build=build)
+    parser.set_defaults(run=run, build=build, spelled={"ignore": "--ignore"})
     parser.add_argument("data", metavar="SAMPLE", help="CSV or Parquet file; - for standard input")
     parser.add_argument("--against", metavar="FILE", required=True, help="population or reference")
     add_columns(parser)

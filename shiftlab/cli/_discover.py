@@ -53,7 +53,8 @@ def add_parser(verbs: Any) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(run=run, parser=parser)
+    spelled = {"missing": "--missing-cells", "categorical_features": "--categorical"}
+    parser.set_defaults(run=run, parser=parser, spelled=spelled)
     parser.add_argument("table", nargs="?", metavar="TABLE", help="CSV (also .gz) or Parquet file")
     parser.add_argument("--example", action="store_true", help="use the simulated table 'lending'")
     _add_columns(parser.add_argument_group("columns"))

@@ -8,6 +8,7 @@ import numpy as np
 from shiftlab._core.columns import Column
 from shiftlab._core.frames import as_table
 from shiftlab._core.names import join_names
+from shiftlab._core.times import read_text_times
 from shiftlab._core.validation import check_length, combine_labels
 from shiftlab.exceptions import DegenerateDataError, InputError, InputWarning, SmallSampleWarning
 
@@ -125,10 +126,13 @@ def _looks_like_time(column: Column) -> bool:
 
 def _as_time(column: Column) -> tuple[Surrogate, list[Warning]]:
     if not column.is_number:
-        raise InputError(
-            f"environment: {column.name!r} holds {column.kind} values, which cannot be read as "
-            "time; set environment_type='categorical', or pass numbers or dates."
-        )
+        try:
+            column = read_text_times(column.as_categorical())
+        except ValueError:
+            raise InputError(
+                f"environment: {column.name!r} holds {column.kind} values, which cannot be read as "
+                "time; set environment_type='categorical', or pass numbers or dates (2024-05-17)."
+            ) from None
     return Surrogate(column, "time", is_dates=column.kind == "datetime"), []
 
 

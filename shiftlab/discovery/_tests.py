@@ -65,9 +65,10 @@ class Answers:
     @property
     def undefined(self) -> str:
         """What was taken as independent for want of a p-value, in a sentence; or nothing."""
-        if not self._undefined:
+        asked = [query[:2] for query in (*self._undefined, *getattr(self._tests, "undefined", ()))]
+        if not asked:
             return ""
-        shown = [" and ".join(self.names[k] for k in query[:2]) for query in self._undefined]
+        shown = [" and ".join(self.names[k] for k in pair) for pair in asked]
         return (
             f"{len(shown)} test(s) had no p-value and were taken as independence, among "
             f"{join_names(list(dict.fromkeys(shown)), 3)}. Use another test, or look for columns "

@@ -180,7 +180,8 @@ def explanation_disparity(
     `refit_disparity` for the target "this pipeline". Standard errors are the larger one of two:
     from resampling blocks of rows that share random draws, and from resampling rows within groups;
     intervals use the t distribution of the number of blocks. p-values come from permuting labels
-    within blocks, ``(1 + #) / (1 + n_resamples)``, of the difference divided by its standard error.
+    within blocks, ``(1 + #) / (1 + n_resamples)``, of the difference divided by its standard error,
+    which is calculated in the same way for permuted labels.
     A gap is no verdict on fairness: it says for whom the explanation says less about the model.
 
     Examples

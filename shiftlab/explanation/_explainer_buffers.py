@@ -10,10 +10,20 @@ import threading
 
 import numpy as np
 
-__all__ = ["query_table"]
+__all__ = ["query_table", "rows_per_call"]
 
 #: Larger tables are not kept.
 MAX_CELLS = 4_000_000
+
+
+#: Cells of one call of the model: larger tables leave the cache, smaller ones cost calls.
+CELLS_PER_CALL = 400_000
+LEAST_ROWS, MOST_ROWS = 10_000, 40_000
+
+
+def rows_per_call(n_columns: int) -> int:
+    """Return how many rows of so many columns to ask the model about at once."""
+    return int(np.clip(CELLS_PER_CALL // n_columns, LEAST_ROWS, MOST_ROWS))
 
 
 class _Store(threading.local):

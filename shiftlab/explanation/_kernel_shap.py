@@ -18,7 +18,7 @@ from shiftlab.explanation._explainer_blocks import (
     content_keys,
     rows_by_block,
 )
-from shiftlab.explanation._explainer_buffers import query_table
+from shiftlab.explanation._explainer_buffers import query_table, rows_per_call
 from shiftlab.explanation._explainer_checks import TableTags, is_probability, predict_table
 from shiftlab.explanation._explainer_encoding import Encoding, learn_encoding
 from shiftlab.explanation._explanation import Explanation
@@ -32,7 +32,6 @@ __all__ = ["KernelShapExplainer"]
 
 #: Columns up to which all coalitions can be enumerated.
 MOST_EXACT = 20
-MAX_QUERIES = 20_000
 #: Values of coalitions held at once.
 MAX_CELLS = 4_000_000
 
@@ -272,7 +271,7 @@ def _explain_block(
 def _coalition_values(game: _Game, rows: np.ndarray, masks: np.ndarray) -> np.ndarray:
     """Return the mean prediction of each coalition over the background, shape (n, m)."""
     b, d = game.background.shape
-    size = max(1, MAX_QUERIES // b)
+    size = max(1, rows_per_call(d) // b)
     values = np.empty((len(rows), len(masks)))
     for start in range(0, len(masks), size):
         part = slice(start, start + size)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from shiftlab.explanation._explainer_buffers import query_table
+from shiftlab.explanation._explainer_buffers import query_table, rows_per_call
 from shiftlab.explanation._explainer_encoding import Encoding
 from shiftlab.explanation._lime_reference import Reference
 from shiftlab.explanation._lime_regression import LocalFit, LocalRegression, make_regression
@@ -30,8 +30,6 @@ __all__ = [
     "regression_of",
 ]
 
-#: Query rows per call of the model: larger tables leave the cache and are slower.
-MAX_QUERIES = 20_000
 #: Share of the draws, over all categorical columns, that treats categories alike. A category of one
 #: in a hundred would else rest on a handful of draws, and all rows that have it on their luck.
 EVENLY = 0.2
@@ -202,7 +200,7 @@ def explain_around(
     for members in by_pattern(rows, draws):
         regression = regression_of(draws, settings, reference, rows[members[0]])
         effective = min(effective, regression.effective_samples)
-        size = max(1, MAX_QUERIES // settings.n_samples)
+        size = max(1, rows_per_call(rows.shape[1]) // settings.n_samples)
         for start in range(0, len(members), size):
             chosen = members[start : start + size]
             responses = np.empty((len(chosen), len(draws.z)))
@@ -253,7 +251,8 @@ def predict_rows(
     """Recompute derived columns and ask the model, in parts that fit the cache."""
     for j, function in settings.derived.items():
         queries[:, j] = np.asarray(function(encoding.decode(queries)), dtype=np.float64)
-    if len(queries) <= MAX_QUERIES:
+    most = rows_per_call(queries.shape[1])
+    if len(queries) <= most:
         return predict(encoding.decode(queries))
-    starts = range(0, len(queries), MAX_QUERIES)
-    return np.concatenate([predict(encoding.decode(queries[i : i + MAX_QUERIES])) for i in starts])
+    starts = range(0, len(queries), most)
+    return np.concatenate([predict(encoding.decode(queries[i : i + most])) for i in starts])

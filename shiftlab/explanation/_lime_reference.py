@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-__all__ = ["Quartiles", "Reference", "learn_quartiles", "learn_reference"]
+__all__ = ["Quartiles", "Reference", "learn_joint", "learn_quartiles", "learn_reference"]
 
 #: Spread that keeps a bin of equal values from dividing by zero, as in the lime package.
 TINY = 1e-11

@@ -34,8 +34,8 @@ class ExplanationDisparityStudy:
     """How unequal explanations become when a mechanism gets stronger, over independent replicates.
 
     Each cell draws training and test tables from a world, trains a black box, explains it for every
-    test row, and compares the fidelity of the explanations between group 0 and group 1. Data,
-    model and explainer are drawn anew in every replicate.
+    test row, and compares the fidelity of the explanations between the groups. Data, model and
+    explainer are drawn anew in every replicate.
 
     Parameters
     ----------

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 __all__ = ["ademp_parts", "write_ademp"]
 
 ESTIMAND = (
-    "For each metric: the fidelity of the explanations to the black box in group 0 and in group 1 "
-    "of the test table, and their gap. The signed gap is positive where group 0 is explained "
-    "worse; the absolute gap is at least the noise of its estimate, so its expected value under "
+    "For each metric: the fidelity of the explanations to the black box in each group of the test "
+    "table, and their gap. The signed gap is positive where group 0 is explained worse than the "
+    "others; the absolute gap is at least the noise of its estimate, so its expected value under "
     "groups without meaning is given beside it and subtracted in the excess gap. The target is "
     "the pipeline: data, black box and explainer are drawn anew in every replicate."
 )
@@ -100,7 +100,7 @@ def _methods(protocol: "StudyProtocol") -> list[str]:
 
 
 def _performance(result: "DisparityStudyResult") -> list[str]:
-    measures = ["signed_gap", "mean_gap", "null_gap", "group_0", "group_1"]
+    measures = ["signed_gap", "mean_gap", "null_gap", *result.groups]
     table = result.summary(measures)
     table = table[table["statistic"] == "mean"]
     labels = [*result.factors, "metric"]

@@ -1,8 +1,9 @@
-"""What a study records of the explanations of two groups, metric by metric."""
+"""What a study records of the explanations of two groups or more, metric by metric."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from shiftlab._core.names import join_names
 from shiftlab.exceptions import InputError
 from shiftlab.explanation._explanation import Explanation
+from shiftlab.explanation._fidelity import gaps_of
 from shiftlab.explanation._fidelity_inputs import read_fidelity
 from shiftlab.explanation._fidelity_metrics import (
     METRICS,
@@ -36,8 +38,8 @@ def measure_rows(
     ----------
     explanation : Explanation
         Of the test rows.
-    groups : ndarray of shape (n_rows,)
-        0 or 1.
+    groups : ndarray of int, shape (n_rows,)
+        0 for the group that the mechanisms touch, 1, 2, ... for the others.
     metrics : sequence of str
         Names in `STUDY_METRICS`. At the row itself an additive explanation is exact by
         construction, so metrics of that error are NaN for it.
@@ -45,10 +47,11 @@ def measure_rows(
     Returns
     -------
     list of dict
-        ``metric``, ``overall``, ``group_0``, ``group_1``, ``signed_gap`` (positive where group 0 is
-        explained worse), ``mean_gap`` (its absolute value), ``max_gap`` (of the worse group from
-        the average), ``null_gap`` (expected ``mean_gap`` if the groups meant nothing),
-        ``excess_gap`` (``mean_gap - null_gap``), ``n_0`` and ``n_1`` (rows).
+        ``metric``, ``overall``, ``group_0``, ``group_1``, ..., ``signed_gap`` (positive where group
+        0 is explained worse than the others on average), ``mean_gap`` (average over pairs of groups
+        of the absolute difference), ``max_gap`` (of the worst group from the average),
+        ``null_gap`` (expected ``mean_gap`` if the groups meant nothing), ``excess_gap``
+        (``mean_gap - null_gap``), ``n_0``, ``n_1``, ... (rows).
 
     Raises
     ------
@@ -66,41 +69,38 @@ def measure_rows(
 
 
 def _row(metric: str, data: FidelityData, is_trivial: bool) -> dict[str, Any]:
-    zero, one, overall = evaluate(metric, data, np.ones((1, len(data.codes))))[0]
+    values = evaluate(metric, data, np.ones((1, len(data.codes))))
     null = _null_gap(metric, data)
     if is_trivial:
-        zero = one = overall = null = math.nan
-    sign = 1.0 if metric_info(metric, data.scores).higher_is_better else -1.0
-    signed = sign * (one - zero)
-    counts = np.bincount(data.codes, minlength=2)
+        values, null = np.full_like(values, math.nan), math.nan
+    higher = metric_info(metric, data.scores).higher_is_better
+    # The sign of a signed error is that of a loss.
+    mean, largest, _ = gaps_of(values, bool(higher))
+    groups = values[0, :-1]
+    sign = 1.0 if higher else -1.0
     return {
         "metric": metric,
-        "overall": overall,
-        "group_0": zero,
-        "group_1": one,
-        "signed_gap": signed,
-        "mean_gap": abs(signed),
-        "max_gap": max(sign * (overall - zero), sign * (overall - one)),
+        "overall": values[0, -1],
+        **{f"group_{k}": value for k, value in enumerate(groups)},
+        "signed_gap": sign * (groups[1:].mean() - groups[0]),
+        "mean_gap": mean[0],
+        "max_gap": largest[0],
         "null_gap": null,
-        "excess_gap": abs(signed) - null,
-        "n_0": counts[0],
-        "n_1": counts[1],
+        "excess_gap": mean[0] - null,
+        **{f"n_{k}": n for k, n in enumerate(np.bincount(data.codes, minlength=data.n_groups))},
     }
 
 
 def _null_gap(metric: str, data: FidelityData) -> float:
-    """Return the absolute gap to expect between groups drawn at random."""
+    """Return the mean absolute gap to expect between groups drawn at random."""
     values = row_scores(metric, data)
-    n_zero, n_one = np.bincount(data.codes, minlength=2)
     if values is not None:
-        # The difference of two means: close to normal, so that its mean absolute value is known.
-        spread = np.nanstd(values, ddof=1) * math.sqrt(1 / n_zero + 1 / n_one)
-        return float(spread * math.sqrt(2 / math.pi))
+        # Differences of two means: close to normal, so that their mean absolute value is known.
+        share = 1 / np.bincount(data.codes, minlength=data.n_groups)
+        apart = [math.sqrt(a + b) for a, b in combinations(share, 2)]
+        return float(np.nanstd(values, ddof=1) * np.mean(apart) * math.sqrt(2 / math.pi))
     rng = np.random.default_rng(len(data.codes))
     weights = np.ones((1, len(data.codes)))
-    gaps = []
-    for _ in range(N_RELABELLED):
-        shuffled = replace(data, codes=rng.permutation(data.codes))
-        zero, one, _ = evaluate(metric, shuffled, weights)[0]
-        gaps.append(abs(zero - one))
+    shuffled = [replace(data, codes=rng.permutation(data.codes)) for _ in range(N_RELABELLED)]
+    gaps = [gaps_of(evaluate(metric, one, weights), True)[0][0] for one in shuffled]
     return float(np.mean(gaps))

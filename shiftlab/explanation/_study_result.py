@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["DisparityStudyResult"]
 
 #: What a summary shows unless told otherwise.
-MEASURES = ("signed_gap", "mean_gap", "excess_gap", "max_gap", "group_0", "group_1")
+GAPS = ("signed_gap", "mean_gap", "excess_gap", "max_gap")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -44,12 +44,18 @@ class DisparityStudyResult(Result):
         """Return one row per cell and metric.
 
         The columns are the factors, ``replicate``, ``row``, ``metric``, and: ``overall``,
-        ``group_0``, ``group_1`` (fidelity), ``signed_gap`` (positive where group 0 is explained
-        worse), ``mean_gap`` (its absolute value), ``max_gap`` (of the worse group from the
-        average), ``null_gap`` (the ``mean_gap`` to expect if the labels of the groups meant
-        nothing), ``excess_gap`` (``mean_gap - null_gap``), ``n_0``, ``n_1`` (test rows).
+        ``group_0``, ``group_1``, ... (fidelity), ``signed_gap`` (positive where group 0 is
+        explained worse than the others), ``mean_gap`` (average absolute difference over pairs of
+        groups), ``max_gap`` (of the worst group from the average), ``null_gap`` (the ``mean_gap``
+        to expect if the labels of the groups meant nothing), ``excess_gap`` (``mean_gap -
+        null_gap``), ``n_0``, ``n_1``, ... (test rows).
         """
         return self.study.to_frame()
+
+    @property
+    def groups(self) -> list[str]:
+        """Columns that hold the fidelity of one group each."""
+        return [str(name) for name in self.to_frame() if str(name).startswith("group_")]
 
     def errors(self) -> "pd.DataFrame":
         """Return one row per failed cell: factors, replicate, error, message, traceback."""
@@ -68,7 +74,7 @@ class DisparityStudyResult(Result):
         ----------
         measures : sequence of str, optional
             Columns of `to_frame`; by default the gaps (signed, mean, in excess of the noise, and
-            maximum) and the fidelity of both groups.
+            maximum) and the fidelity of all groups.
         by : sequence of str, optional
             Factors that form the groups, with ``metric``; all by default.
 
@@ -78,7 +84,8 @@ class DisparityStudyResult(Result):
             One row per scenario, metric, measure and statistic (mean, standard deviation), with
             ``value``, ``mcse``, ``n_replicates``, ``n_missing`` and ``n_failed``.
         """
-        return self.study.summary(by=by, measures=list(MEASURES if measures is None else measures))
+        chosen = [*GAPS, *self.groups] if measures is None else list(measures)
+        return self.study.summary(by=by, measures=chosen)
 
     def contrast(
         self, factor: str, reference: Any, measures: Sequence[str] = ("signed_gap", "mean_gap")

@@ -34,6 +34,9 @@ class MechanismWorld(StructuralWorld):
         Must be False: the authors have no such world.
     form : {"step", "logistic", "wave"}, default "step"
         Outcome law; see `ConceptShiftWorld`.
+    n_groups : int, default 2
+        Number of groups; group g has ``M = g / (n_groups - 1)``, so that further groups lie between
+        the first and the last.
     imbalance : bool, default False
         Group 0 has the share `share` of the training rows; group 1 keeps its rows.
     covariate : bool, default False

@@ -44,8 +44,12 @@ class SampleImbalanceWorld(StructuralWorld):
     form : {"step", "logistic", "wave"}, default "step"
         Outcome law: the published step (0.9 where the score is not negative, 0.1 elsewhere), a
         logistic regression on the score, or a smooth law that rises and falls with it.
+    n_groups : int, default 2
+        Number of groups; group g has ``M = g / (n_groups - 1)``, so that further groups lie between
+        the first and the last.
     share : float, default 0.5
-        Share of group 0 in training, between 0.001 and 0.999; 0.5 is no imbalance.
+        Share of group 0 in training next to one other group, between 0.001 and 0.999; 0.5 is no
+        imbalance.
 
     Notes
     -----
@@ -105,6 +109,9 @@ class CovariateShiftWorld(StructuralWorld):
     form : {"step", "logistic", "wave"}, default "step"
         Outcome law: the published step (0.9 where the score is not negative, 0.1 elsewhere), a
         logistic regression on the score, or a smooth law that rises and falls with it.
+    n_groups : int, default 2
+        Number of groups; group g has ``M = g / (n_groups - 1)``, so that further groups lie between
+        the first and the last.
     threshold : float, default -5.0
         Rows of group 0 below it are not seen in training; -5 loses none.
     kind : {"truncate", "tilt", "mean"}, default "truncate"
@@ -143,7 +150,7 @@ class CovariateShiftWorld(StructuralWorld):
         return Linear(FIRST_SCORE, intercept=0.5)
 
     def _training_shifts(self, group: int | None) -> tuple[Shift, ...]:
-        if group == 1 or self.threshold <= NO_TRUNCATION:
+        if group not in (0, None) or self.threshold <= NO_TRUNCATION:
             return ()
         if group is None:
             # Score of 1 for group 1 and L - threshold for group 0: kept where it is positive.
@@ -189,6 +196,9 @@ class ConceptShiftWorld(StructuralWorld):
     form : {"step", "logistic", "wave"}, default "step"
         Outcome law: the published step (0.9 where the score is not negative, 0.1 elsewhere), a
         logistic regression on the score, or a smooth law that rises and falls with it.
+    n_groups : int, default 2
+        Number of groups; group g has ``M = g / (n_groups - 1)``, so that further groups lie between
+        the first and the last.
     beta : float, default 1.5
         Coefficient of L in group 0.
 
@@ -248,6 +258,9 @@ class OmittedVariableWorld(StructuralWorld):
     form : {"step", "logistic", "wave"}, default "step"
         Outcome law: the published step (0.9 where the score is not negative, 0.1 elsewhere), a
         logistic regression on the score, or a smooth law that rises and falls with it.
+    n_groups : int, default 2
+        Number of groups; group g has ``M = g / (n_groups - 1)``, so that further groups lie between
+        the first and the last.
     alpha : float, default 1.0
         Coefficient of C.
     omit : bool, default True

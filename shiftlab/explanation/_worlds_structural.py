@@ -10,6 +10,7 @@ import numpy as np
 
 from shiftlab._core.checks import check_option
 from shiftlab._core.random import RandomState
+from shiftlab._core.validation import check_integer
 from shiftlab.exceptions import InputError
 from shiftlab.explanation._worlds_base import World, WorldData, check_drawn, check_flag
 from shiftlab.simulation import (
@@ -34,7 +35,6 @@ FORMS = ("step", "logistic", "wave")
 #: Log-odds of the published outcome law: 0.9 above the boundary, 0.1 below.
 STEP_LOG_ODDS = math.log(9.0)
 SLOPE = 4.0
-GROUPS = (0, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +59,14 @@ class StructuralWorld(World):
     form : {"step", "logistic", "wave"}, default "step"
         Outcome law: the published step (0.9 where the score is not negative, 0.1 elsewhere), a
         logistic regression on the score, or a smooth law that rises and falls.
+    n_groups : int, default 2
+        Number of groups; group g has ``M = g / (n_groups - 1)``, so that further groups lie between
+        the two of the authors.
     """
 
     published: bool = False
     form: str = "step"
+    n_groups: int = 2
 
     #: Coefficients of L on M and standard deviation of its noise.
     a: ClassVar[float] = 0.7
@@ -76,6 +80,9 @@ class StructuralWorld(World):
             raise InputError(
                 f"published=True has form='step', found {self.form!r}. Use published=False."
             )
+        check_integer(self.n_groups, "n_groups", minimum=2)
+        if self.published and self.n_groups != 2:
+            raise InputError(f"published=True has n_groups=2, found {self.n_groups}.")
 
     @abstractmethod
     def _score(self) -> Linear:
@@ -89,7 +96,7 @@ class StructuralWorld(World):
         return ()
 
     def _share_of_zero(self) -> float:
-        """Return the share of group 0 in training."""
+        """Return the share of group 0 in training, next to one other group."""
         return 0.5
 
     def model(self) -> StructuralModel:
@@ -99,7 +106,7 @@ class StructuralWorld(World):
         a group stay the same when the mechanism touches the other one only.
         """
         nodes = {
-            "M": Node(noise=Discrete({0: 0.5, 1: 0.5})),
+            "M": Node(noise=Discrete(dict.fromkeys(self._values(), 1 / self.n_groups))),
             "C": Node(),
             "L": Node(Linear({"M": self.a, "C": 0.3}), Gaussian(self.sigma)),
             "Y": Node(Threshold(self._outcome(self._score()))),
@@ -120,23 +127,30 @@ class StructuralWorld(World):
             balance = NoiseShift("M", Discrete({0: share, 1: 1 - share}))
             return {"train": (balance, *self._training_shifts(None)), "test": ()}
         found: dict[str, tuple[Shift, ...]] = {}
-        for group in GROUPS:
-            fixed = NoiseShift("M", Discrete({g: float(g == group) for g in GROUPS}))
-            found[f"train, M={group}"] = (fixed, *self._training_shifts(group))
-            found[f"test, M={group}"] = (fixed,)
+        for group, value in enumerate(self._values()):
+            fixed = NoiseShift("M", Discrete({v: float(v == value) for v in self._values()}))
+            found[f"train, M={value:g}"] = (fixed, *self._training_shifts(group))
+            found[f"test, M={value:g}"] = (fixed,)
         return found
+
+    def _values(self) -> list[float]:
+        """Return M of each group; whole numbers stay such."""
+        if self.n_groups == 2:
+            return [0, 1]
+        return [group / (self.n_groups - 1) for group in range(self.n_groups)]
 
     def _sizes(self) -> dict[str, int]:
         if self.published:
             return {"train": self.n_train, "test": self.n_test}
-        n_one, share = self.n_train // 2, self._share_of_zero()
-        n_zero = max(1, round(n_one * share / (1 - share)))
-        half = self.n_test // 2
+        first, *others = self._values()
+        n_each, share = self.n_train // self.n_groups, self._share_of_zero()
+        n_zero = max(1, round(n_each * share / (1 - share)))
+        part = self.n_test // self.n_groups
         return {
-            "train, M=0": n_zero,
-            "train, M=1": n_one,
-            "test, M=0": self.n_test - half,
-            "test, M=1": half,
+            f"train, M={first:g}": n_zero,
+            **{f"train, M={value:g}": n_each for value in others},
+            f"test, M={first:g}": self.n_test - part * len(others),
+            **{f"test, M={value:g}": part for value in others},
         }
 
     def draw(self, random_state: RandomState = None) -> WorldData:
@@ -146,7 +160,8 @@ class StructuralWorld(World):
         names = self._features()
         if "LM" in names:
             full = full.assign(LM=full["L"] * full["M"])
-        return check_drawn(_assemble(full, is_train, names, self._derived()))
+        group = np.rint(full["M"].to_numpy() * (self.n_groups - 1)).astype(np.int64)
+        return check_drawn(_assemble(full, group, is_train, names, self._derived()))
 
     def _derived(self) -> Mapping[str, tuple[str, str]]:
         product = "LM" in self._features() and not self.published
@@ -160,6 +175,7 @@ class StructuralWorld(World):
 
 def _assemble(
     full: "pd.DataFrame",
+    group: np.ndarray,
     is_train: np.ndarray,
     names: tuple[str, ...],
     derived: Mapping[str, tuple[str, str]],
@@ -167,7 +183,7 @@ def _assemble(
     def part(mask: np.ndarray) -> tuple[Any, np.ndarray, np.ndarray]:
         rows = full.loc[mask]
         inputs = rows.loc[:, list(names)].astype(float).reset_index(drop=True)
-        return inputs, rows["Y"].to_numpy(), rows["M"].to_numpy()
+        return inputs, rows["Y"].to_numpy(), group[mask]
 
     categorical = ("M",) if "M" in names else ()
     return WorldData(*part(is_train), *part(~is_train), categorical=categorical, derived=derived)

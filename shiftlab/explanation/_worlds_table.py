@@ -27,7 +27,8 @@ class TableWorld(World):
     Parameters
     ----------
     include_sensitive : bool, default False
-        Make the sensitive attribute (0 for group 0) an input of the model, as the column `group`.
+        Make the sensitive attribute (0 for group 0, then 1, 2, ...) an input of the model, as the
+        column `group`.
     n_train : int, default 7000
         Rows of the training table.
     n_test : int, default 3000
@@ -37,9 +38,10 @@ class TableWorld(World):
     outcome : str
         Column of the outcome.
     group : str
-        Column of the sensitive attribute: two groups.
+        Column of the sensitive attribute: two groups or more.
     zero : object
-        Label of group 0, the one that the mechanisms touch.
+        Label of group 0, the one that the mechanisms touch; the others are numbered in the order of
+        their labels.
     categorical : tuple of str, default ()
         Features that are labels, coded as numbers.
     omit : tuple of str, default ()
@@ -117,13 +119,13 @@ class TableWorld(World):
         root = as_seed_sequence(random_state)
         streams = dict(zip(STREAMS, root.spawn(len(STREAMS)), strict=True))
         rngs = {name: np.random.default_rng(seed) for name, seed in streams.items()}
-        is_zero = (self.frame[self.group] == self.zero).to_numpy()
+        label = self._groups()
+        is_zero = label == 0
         outcome = self._outcomes(is_zero, rngs["relabel"])
         order = rngs["test"].permutation(len(self.frame))
         test, rest = order[: self.n_test], order[self.n_test :]
         train = self._training_rows(rest, is_zero, rngs)
-        inputs = self._inputs(is_zero, train)
-        label = np.where(is_zero, 0, 1)
+        inputs = self._inputs(label, train)
         kept = tuple(n for n in self.categorical if n in inputs)
         return check_drawn(
             WorldData(
@@ -137,7 +139,13 @@ class TableWorld(World):
             )
         )
 
-    def _inputs(self, is_zero: np.ndarray, train: np.ndarray) -> "pd.DataFrame":
+    def _groups(self) -> np.ndarray:
+        """Return the number of the group of each row."""
+        others = sorted(set(self.frame[self.group].unique()) - {self.zero}, key=str)
+        numbers = {name: k for k, name in enumerate([self.zero, *others])}
+        return self.frame[self.group].map(numbers).to_numpy().astype(np.int64)
+
+    def _inputs(self, label: np.ndarray, train: np.ndarray) -> "pd.DataFrame":
         names = [n for n in self._all_features() if n not in self.omit]
         inputs = self.frame[names].astype(float)
         scaled = [n for n in names if n not in self.categorical]
@@ -145,7 +153,7 @@ class TableWorld(World):
         spread = reference.std(ddof=0).replace(0.0, 1.0)
         inputs[scaled] = (inputs[scaled] - reference.mean()) / spread
         if self.include_sensitive:
-            inputs[self.group] = np.where(is_zero, 0.0, 1.0)
+            inputs[self.group] = label.astype(float)
         return inputs
 
     def _outcomes(self, is_zero: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -167,7 +175,7 @@ class TableWorld(World):
         n_zero = max(1, round(self.n_train * share))
         zero, one = rest[is_zero[rest]], rest[~is_zero[rest]]
         _check_enough(n_zero, len(zero), "0")
-        _check_enough(self.n_train - n_zero, len(one), "1")
+        _check_enough(self.n_train - n_zero, len(one), "1 (and above)")
         # Keys as in weighted sampling without replacement: the first n are the sample.
         keys = rngs["selection"].gumbel(size=len(is_zero))
         if self.tilt is not None:
@@ -278,9 +286,9 @@ def _check_frame(frame: Any, outcome: str, group: str, zero: Any) -> None:
     if not set(frame[outcome].unique()) <= {0, 1}:
         raise InputError(f"outcome: column {outcome!r} must be 0 or 1.")
     labels = frame[group].unique()
-    if len(labels) != 2 or zero not in labels:
+    if len(labels) < 2 or zero not in labels:
         raise InputError(
-            f"group: column {group!r} must have two groups, one of them zero={zero!r}; "
+            f"group: column {group!r} must have two groups or more, one of them zero={zero!r}; "
             f"found {len(labels)} group(s)."
         )
 

@@ -94,7 +94,10 @@ class CounterfactualBounds(Result):
         ax = plt.subplots(layout="constrained")[1] if ax is None else ax
         colours = dict(zip(MEASURES, ("#3b6ea5", "#b5391f", "#4f8a4c"), strict=True))
         labels, shown = [], set()
-        for i, row in enumerate(self.rows):
+        pooled = [row for row in self.rows if row["from"] == "all"]
+        # With two groups both directions have the bounds of all.
+        drawn = pooled if len(self.rows) == 3 * len(pooled) else self.rows
+        for i, row in enumerate(drawn):
             colour, measure = colours[row["measure"]], row["measure"]
             ax.plot([row["low_limit"], row["high_limit"]], [i, i], color=colour, lw=1)
             name = None if measure in shown else measure
@@ -108,7 +111,8 @@ class CounterfactualBounds(Result):
         ax.set_yticks(range(len(labels)), labels)
         ax.invert_yaxis()
         ax.set(xlabel="movement of the score, or share that flips", xlim=(0, None))
-        ax.legend(frameon=False)
+        ax.margins(y=0.15)
+        ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(1.0, 0.0))
         return ax
 
     def __repr__(self) -> str:

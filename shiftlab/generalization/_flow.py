@@ -27,8 +27,9 @@ __all__ = ["Flow", "find_flow", "still"]
 
 #: Entries beyond this many are not fitted: the domains could not tell them apart.
 MAX_ATOMS = 12
-#: Chi-square (one degree of freedom, 5 %) by which an entry must improve the contrasts.
-CONTRAST_GAIN = 3.84
+#: Chi-squares (5 %; an entry of constant speed, and of one that is a cubic of time) by which an
+#: entry must improve the contrasts.
+CONTRAST_GAINS = {0: 3.84, 3: 9.49}
 #: Largest real part of an eigenvalue, per source span: what rounding and sampling may add to 0.
 GROWTH_ALLOWED = 0.05
 #: Candidates that are fitted exactly in each greedy step.
@@ -117,8 +118,8 @@ def _courses(cells: Cells, sets: list[list[Atom]]) -> Iterator[tuple[float, Flow
     for i, atoms in enumerate(sets):
         steady = _steady(cells, atoms)
         own = features_of(steady.atoms)
-        rest = _straight(cells, [j for j in touched if j not in own])
-        n_free = len(steady.atoms) + len(touched)
+        rest = _parallel(cells, [j for j in touched if j not in own])
+        n_free = len(steady.atoms) + len(own)
         loss = clock_deviance(cells, steady.generator, own, cells.times) if own else 0.0
         yield loss + rest + log_size * n_free, steady
         if (i == 0 and set(atoms) == set(sets[1])) or not atoms:
@@ -130,8 +131,8 @@ def _courses(cells: Cells, sets: list[list[Atom]]) -> Iterator[tuple[float, Flow
         own = features_of(atoms)
         at = [*own, len(generator) - 1]
         generator[np.ix_(at, at)] = found.generator
-        rest = _straight(cells, [j for j in touched if j not in own])
-        n_free = len(atoms) + len(touched) + len(cells.times) - 2
+        rest = _parallel(cells, [j for j in touched if j not in own])
+        n_free = len(atoms) + len(own) + len(cells.times) - 2
         flow = Flow(generator, tuple(atoms), np.zeros((0, 0)), found.clock)
         yield found.deviance + rest + log_size * n_free, flow
 
@@ -152,12 +153,16 @@ def features_of(atoms: Sequence[Atom]) -> list[int]:
     return sorted({i for atom in atoms for j, k, _ in atom for i in (j, k)})
 
 
-def _straight(cells: Cells, features: list[int]) -> float:
-    """Return the deviance of features whose cells drift in parallel and straight."""
+def _parallel(cells: Cells, features: list[int]) -> float:
+    """Return the deviance, with its price, of features whose cells move in parallel.
+
+    Their common path is a polynomial: a feature that swings by itself asks for no flow.
+    """
     if not features:
         return 0.0
-    residual, _ = _IntegralForm(cells, 0)._smooth
-    return float((residual[:, features] ** 2).sum())
+    residual, _ = _IntegralForm(cells, MOST_DEGREE)._smooth
+    price = (MOST_DEGREE + 1) * float(np.log(cells.counts.size))
+    return float((residual[:, features] ** 2).sum()) + price * len(features)
 
 
 def _start(cells: Cells, atoms: Sequence[Atom]) -> tuple[np.ndarray, np.ndarray]:
@@ -254,7 +259,7 @@ class _IntegralForm:
         """Tell whether the differences between cells also ask for an atom."""
         without = self._loss(self._contrast, chosen)
         with_atom = self._loss(self._contrast, [*chosen, atom], fitted=self._smooth)
-        return without - with_atom > CONTRAST_GAIN
+        return without - with_atom > CONTRAST_GAINS[self._degree]
 
     def _loss(
         self,

@@ -116,12 +116,15 @@ def filter_paths(
     mean, cov = np.zeros((values.shape[1], 3)), model.first()
     likelihood = np.zeros(values.shape[1])
     predicted, errors, moves = [], [], []
+    known: dict[float, tuple[np.ndarray, np.ndarray]] = {}  # domains mostly lie at equal distances
     for t in range(len(times)):
         if t:
-            dt = float(times[t] - times[t - 1])
-            move = model.transition(dt)
+            dt = round(float(times[t] - times[t - 1]), 12)
+            if dt not in known:
+                known[dt] = model.transition(dt), model.noise(dt)
+            move, noisy = known[dt]
             mean = (move @ mean[..., None])[..., 0]
-            cov = move @ cov @ move.transpose(0, 2, 1) + model.noise(dt)
+            cov = move @ cov @ move.transpose(0, 2, 1) + noisy
             moves.append(move)
         predicted.append((mean, cov))
         total = cov[:, 0, 0] + noise[t]
@@ -150,6 +153,7 @@ def smooth(found: Filtered) -> tuple[np.ndarray, np.ndarray, list[np.ndarray], l
     """
     n_paths = len(found.log_likelihood)
     score, information = np.zeros((n_paths, 3)), np.zeros((n_paths, 3, 3))
+    keep = np.tile(np.eye(3), (n_paths, 1, 1))
     means, covariances, scores, informations = [], [], [], []
     for t in range(len(found.predicted) - 1, -1, -1):
         mean, cov = found.predicted[t]
@@ -158,8 +162,7 @@ def smooth(found: Filtered) -> tuple[np.ndarray, np.ndarray, list[np.ndarray], l
             back = found.moves[t].transpose(0, 2, 1)
             score = (back @ score[..., None])[..., 0]
             information = back @ information @ found.moves[t]
-        keep = np.tile(np.eye(3), (n_paths, 1, 1))
-        keep[:, :, 0] -= gain
+        keep[:, :, 0] = np.eye(3)[0] - gain
         score = (keep.transpose(0, 2, 1) @ score[..., None])[..., 0]
         information = keep.transpose(0, 2, 1) @ information @ keep
         score[:, 0] += error * precision

@@ -29,6 +29,8 @@ DRIFTS = ("auto", "flow", "trend", "none")
 #: From here on some source domains can be spared for the choice.
 LEAST_DOMAINS = 6
 LEAST_ROWS = 40
+#: Error of the forecast mean of a feature, in standard deviations, from which on it is lost.
+LOST = 0.5
 #: With more terms than this squares and products are not tried.
 MOST_TERMS_SQUARED = 15
 
@@ -194,9 +196,10 @@ def _abductions(
 
 
 def _forecast_error(abduction: Abduction, held: Task) -> float:
-    """Return the root mean squared error of the forecast means of groups, in standard deviations.
+    """Return the mean error of the forecast means of groups, in standard deviations.
 
-    No label is looked at: this is about the mechanism of the drift.
+    No label is looked at: this is about the mechanism of the drift. A feature whose forecast is
+    lost counts as lost and no more, so that it does not decide between models of the others.
     """
     forecast = abduction.features(np.zeros_like(held.X), held.coded, held.time)
     residual = (held.X - forecast) / abduction.scale
@@ -204,14 +207,18 @@ def _forecast_error(abduction: Abduction, held: Task) -> float:
     cells = domain_cells(residual, held.time, part)
     seen = cells.counts > 0
     # The sampling error of a mean is no error of the forecast.
-    excess = (cells.means[seen] ** 2 - 1 / cells.counts[seen][:, None]).mean()
-    return float(np.sqrt(max(excess, 0.0)))
+    excess = (cells.means[seen] ** 2 - 1 / cells.counts[seen][:, None]).mean(axis=0)
+    return float(np.minimum(np.sqrt(np.maximum(excess, 0.0)), LOST).mean())
 
 
 def _pick_drift(errors: dict[str, float]) -> str:
-    """Take the kind that forecasts best; among equals the one that says most about the drift."""
-    least = min(errors.values())
-    good = [kind for kind, error in errors.items() if error <= 1.2 * least + 0.03]
+    """Take the kind that forecasts best; among equals the one that says most about the drift.
+
+    A drift that forecasts later domains worse than no drift at all is not there.
+    """
+    limit = 1.2 * min(errors.values()) + 0.03
+    limit = min(limit, errors.get("none", limit))
+    good = [kind for kind, error in errors.items() if error <= limit]
     return good[-1]
 
 

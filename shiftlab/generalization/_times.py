@@ -7,6 +7,7 @@ import numpy as np
 from shiftlab._core.checks import check_length
 from shiftlab._core.columns import Column
 from shiftlab._core.frames import as_table
+from shiftlab._core.times import read_text_times
 from shiftlab.exceptions import InputError
 
 __all__ = ["read_times", "times_ahead"]
@@ -45,22 +46,14 @@ def read_times(environment: Any, n_rows: int) -> np.ndarray:
 
 
 def _parse(column: Column) -> np.ndarray:
-    labels = [str(label) for label in column.categories]
     try:
-        values = np.array([float(label) for label in labels])
+        return read_text_times(column).values
     except ValueError:
-        try:
-            days = np.array(labels, dtype="datetime64[D]")
-            values = days.astype(float)
-        except ValueError:
-            raise InputError(
-                "environment must be ordered in time to be carried on into the future: numbers "
-                f"(year, month, step) or dates, found labels such as {labels[0]!r}. Number the "
-                "environments in their order first."
-            ) from None
-    if not np.isfinite(values).all():
-        raise InputError("environment has labels that are no finite time.")
-    return values[column.values]
+        raise InputError(
+            "environment must be ordered in time to be carried on into the future: numbers (year, "
+            f"month, step) or dates, found labels such as {str(column.categories[0])!r}. Number "
+            "the environments in their order first."
+        ) from None
 
 
 def times_ahead(times: np.ndarray, n_more: int) -> np.ndarray:

@@ -14,13 +14,13 @@ References
 import numpy as np
 from scipy import special
 
-from shiftlab.independence._expansion import hermite_features, hermite_slopes
+from shiftlab.independence._expansion import hermite_features, hermite_slopes, rank_for
 
 __all__ = ["Directions", "class_posteriors"]
 
 #: Directions that are followed, and the share of the squared gradients that each needs.
 MOST_DIRECTIONS, LEAST_SHARE = 2, 0.03
-#: Functions of one direction, and rows that each of them needs.
+#: Functions of each direction but the first, and rows that each function needs.
 RANK, ROWS_EACH = 16, 12
 #: Width of their kernel in standard deviations.
 WIDTH = 1.0
@@ -77,12 +77,13 @@ class Directions:
         """
         n, d = self._scores.shape
         parts = [np.empty((n, 0))]
-        rank = min(RANK, n // ROWS_EACH)
+        rank = min(rank_for(n), n // ROWS_EACH)
         if d > 1 and rank > 2:
             most = int(np.clip(n // (ROWS_EACH * RANK), 1, MOST_DIRECTIONS))
             for direction in self._steepest(coefficients, most):
                 along = self._scores @ direction
                 parts.append(hermite_features(along / along.std(), rank, width=WIDTH)[:, 1:])
+                rank = min(rank, RANK)
         if codes is not None and 0 < codes.max() < min(MOST_CATEGORIES, n // ROWS_PER_CATEGORY):
             parts.append(class_posteriors(self._scores, codes))
         return np.hstack(parts)

@@ -41,6 +41,11 @@ def eigenvalue_ratio(width: float) -> float:
     return precision / big_a
 
 
+def rank_for(n_rows: int) -> int:
+    """Return how many functions of one number so many rows can tell apart."""
+    return int(np.clip(16 * (n_rows / 1000) ** 0.3, 16, 40))
+
+
 def hermite_features(scores: np.ndarray, rank: int, *, width: float = 1.0) -> np.ndarray:
     """Return the first eigenfunctions, orthonormal under the standard normal, shape (n, rank)."""
     c, _, _ = _constants(width)

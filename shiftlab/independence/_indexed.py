@@ -4,10 +4,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 
 import numpy as np
 
 from shiftlab._core.names import join_names
+from shiftlab._core.parallel import parallel_map
 from shiftlab.exceptions import ColumnNotFoundError, InputError
 from shiftlab.independence._protocol import CIResult, Engine, Outcome, Query
 from shiftlab.independence._variables import Variable
@@ -15,6 +17,7 @@ from shiftlab.independence._variables import Variable
 __all__ = ["IndexedTest"]
 
 Key = tuple[int, int, tuple[int, ...]]
+UNDEFINED = "the statistic is undefined"
 
 
 class IndexedTest:
@@ -85,6 +88,11 @@ class IndexedTest:
         """Number of variables."""
         return len(self.variables)
 
+    @property
+    def undefined(self) -> list[Key]:
+        """Questions whose statistic or p-value was undefined and read as no evidence."""
+        return [key for key, answer in self._known.items() if UNDEFINED in answer[0].notes]
+
     def test(self, i: int | str, j: int | str, given: Sequence[int | str] = ()) -> CIResult:
         """Test variable `i` independent of variable `j` given others.
 
@@ -134,13 +142,16 @@ class IndexedTest:
         with self._clock():
             return float(self._answer(self._key(i, j, given))[0].pvalue)
 
-    def pvalues(self, queries: Iterable[Query]) -> np.ndarray:
+    def pvalues(self, queries: Iterable[Query], *, n_jobs: int | None = None) -> np.ndarray:
         """Answer many questions, ordered inside so that conditioning sets are shared.
 
         Parameters
         ----------
         queries : iterable of (i, j, given)
             For instance all questions of one depth of a search.
+        n_jobs : int, optional
+            Workers, as in joblib; each gets whole conditioning sets. The answers are the same for
+            any number.
 
         Returns
         -------
@@ -148,8 +159,11 @@ class IndexedTest:
             p-values in the order of the questions.
         """
         keys = [self._key(*query) for query in queries]
+        ordered = sorted(set(keys), key=lambda k: (len(k[2]), k[2], k[0], k[1]))
+        if n_jobs not in (None, 1):
+            self._answer_in_parallel([k for k in ordered if k not in self._known], n_jobs)
         with self._clock():
-            for key in sorted(set(keys), key=lambda k: (len(k[2]), k[2], k[0], k[1])):
+            for key in ordered:
                 self._answer(key)
         return np.array([self._known[key][0].pvalue for key in keys], dtype=np.float64)
 
@@ -198,11 +212,35 @@ class IndexedTest:
             self.n_lookups += 1
             return known
         engine, n_rows = self._engine(key)
-        answer = (engine.evaluate(*key), n_rows, engine)
+        return self._remember(key, (_defined(engine.evaluate(*key)), n_rows, engine))
+
+    def _remember(
+        self, key: Key, answer: tuple[Outcome, int, Engine]
+    ) -> tuple[Outcome, int, Engine]:
         self._known[key] = answer
         self.n_tests += 1
         self.tests_by_size[len(key[2])] += 1
         return answer
+
+    def _answer_in_parallel(self, keys: list[Key], n_jobs: int | None) -> None:
+        from joblib import effective_n_jobs
+
+        workers = max(1, min(effective_n_jobs(n_jobs), len(keys)))
+        edges = np.linspace(0, len(keys), workers + 1).astype(int)
+        for edge in range(1, workers):  # a conditioning set stays whole
+            while edges[edge] < len(keys) and keys[edges[edge]][2] == keys[edges[edge] - 1][2]:
+                edges[edge] += 1
+        edges = np.maximum.accumulate(edges)
+        missing = "raise" if self._missing is None else "pairwise"
+        bare = IndexedTest(self.name, self.variables, self._make_engine, missing=missing)
+        tasks = [(bare, keys[a:b]) for a, b in pairwise(edges) if a < b]
+        for (_, part), (outcomes, seconds) in zip(
+            tasks, parallel_map(_answers, tasks, n_jobs=n_jobs), strict=True
+        ):
+            self.seconds += seconds
+            for key, outcome in zip(part, outcomes, strict=True):
+                engine, n_rows = self._engine(key)
+                self._remember(key, (outcome, n_rows, engine))
 
     def _engine(self, key: Key) -> tuple[Engine, int]:
         """Return the engine for the rows that are complete in a question."""
@@ -218,3 +256,18 @@ class IndexedTest:
                 else self.variables
             )
         return self._engines[mask], n_rows
+
+
+def _answers(test: IndexedTest, keys: list[Key]) -> tuple[list[Outcome], float]:
+    """Answer questions in a worker; return CPU time too."""
+    with test._clock():
+        outcomes = [test._answer(key)[0] for key in keys]
+    return outcomes, test.seconds
+
+
+def _defined(outcome: Outcome) -> Outcome:
+    """Read an undefined statistic or p-value as no evidence, and say so."""
+    if np.isfinite(outcome.statistic) and 0 <= outcome.pvalue <= 1:
+        return outcome
+    notes = (*outcome.notes, UNDEFINED)
+    return Outcome(0.0, 1.0, 0.0, notes, outcome.pvalue_method)

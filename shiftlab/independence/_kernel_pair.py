@@ -118,16 +118,15 @@ class Pair:
         """Sum of the squares of k_x k_y over all pairs of different rows."""
         left, right = self._leading()
         if not hasattr(self, "_gram"):
-            u, v = to_numpy(self.x)[:, left], to_numpy(self.y)[:, right]
-            products = (u[:, :, None] * v[:, None, :]).reshape(self.n, -1)
-            self._gram = products.T @ products
+            many = self.sampled.pairs.many
+            u, v = to_numpy(self.x[many, :])[:, left], to_numpy(self.y[many, :])[:, right]
+            products = (u[:, :, None] * v[:, None, :]).reshape(len(many), -1)
+            self._gram, self._rows_squared = products.T @ products, (u**2, v**2)
         weights = np.outer(first[left], second[right]).ravel()
-        lengths = [
-            to_numpy(a)[:, k] ** 2 @ w[k]
-            for a, k, w in ((self.x, left, first), (self.y, right, second))
-        ]
-        total = float((weights[:, None] * weights * self._gram**2).sum())
-        return total - float(((lengths[0] * lengths[1]) ** 2).sum())
+        lengths = (self._rows_squared[0] @ first[left]) * (self._rows_squared[1] @ second[right])
+        total = float((weights[:, None] * weights * self._gram**2).sum() - (lengths**2).sum())
+        m = len(lengths)
+        return total * self.n * (self.n - 1) / (m * (m - 1))
 
     def effect(self, plain: np.ndarray) -> float:
         """Return the square root of the bias-corrected, normalised squared cross-covariance."""

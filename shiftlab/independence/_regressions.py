@@ -7,7 +7,7 @@ import numpy as np
 from shiftlab.backends import Array, to_device
 from shiftlab.independence._cache import ByteCache
 from shiftlab.independence._directions import Directions
-from shiftlab.independence._expansion import degrees_up_to
+from shiftlab.independence._expansion import degrees_up_to, rank_for
 from shiftlab.independence._features import column_scores, product_features
 from shiftlab.independence._smoother import Smoother
 from shiftlab.independence._variables import Variable, joint_codes
@@ -17,8 +17,6 @@ __all__ = ["Given", "RegressionOptions", "Regressions"]
 #: Width of the kernel whose eigenfunctions regress on z: wide, so that low degrees are nearly
 #: polynomials; how fast their prior variances fall is chosen from the data.
 Z_WIDTH = 3.0
-#: Functions of a single number.
-SINGLE_RANK = 16
 #: Rows that stand for all where gradients and leverages are averaged.
 PROBED_ROWS = 300
 
@@ -58,7 +56,8 @@ class Regressions:
             scores, codes = self._joined_scores(given), self._codes(given)
             features, degrees, directions, probe = None, np.empty(0, dtype=int), None, None
             if scores.shape[1]:
-                most = SINGLE_RANK if scores.shape[1] == 1 else self.options.n_features
+                single = scores.shape[1] == 1
+                most = rank_for(self.n_rows) if single else self.options.n_features
                 table, degrees = degrees_up_to(scores.shape[1], min(most, max(self.n_rows // 4, 2)))
                 features = to_device(product_features(scores, table, Z_WIDTH), self.options.device)
                 probe = _spread_rows(scores)

@@ -11,6 +11,8 @@ __all__ = ["SCALES", "SampledPairs", "SampledSquares", "Scale"]
 
 #: All pairs of so many rows are looked at; with no more rows the variance is exact.
 SAMPLED_ROWS = 320
+#: All pairs of so many rows are looked at where moments do instead of matrices.
+MANY_ROWS = 4096
 
 
 class Scale(NamedTuple):
@@ -41,13 +43,20 @@ class SampledPairs:
     ----------
     place : ndarray of shape (n,)
         The order.
+
+    Attributes
+    ----------
+    rows, many : ndarray of int
+        Few rows, for matrices, and many, for moments.
+    is_sample : bool
+        Whether `rows` are not all.
     """
 
     def __init__(self, place: np.ndarray) -> None:
         self.n = len(place)
-        m = min(self.n, SAMPLED_ROWS)
-        steps = ((np.arange(m) + 0.5) * self.n / m).astype(int)
-        self.rows = np.argsort(place, kind="stable")[steps]
+        order = np.argsort(place, kind="stable")
+        self.rows, self.many = (_spread(order, most) for most in (SAMPLED_ROWS, MANY_ROWS))
+        m = len(self.rows)
         self.is_sample = m < self.n
         self._upper = np.flatnonzero(np.triu(np.ones((m, m), dtype=bool), 1).ravel())
 
@@ -110,6 +119,11 @@ class SampledSquares(NamedTuple):
             return 1.0
         product = self.x[scale] * self.y[scale]
         return float(np.dot(product, self.z[scale])) / max(float(product.sum()), 1e-300)
+
+
+def _spread(order: np.ndarray, most: int) -> np.ndarray:
+    m = min(len(order), most)
+    return np.asarray(order[((np.arange(m) + 0.5) * len(order) / m).astype(int)])
 
 
 def _gram(features: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -25,8 +25,8 @@ RIDGES = np.exp(np.linspace(np.log(1e-7), np.log(30.0), 26))
 DECAYS = (0.4, 0.75)
 #: A category needs so many rows for a regression of its own.
 MIN_OWN_ROWS = 8
-#: Functions of a single number in it; of several, at most so many, or one for so many rows.
-SINGLE_OWN, MOST_OWN, ROWS_EACH = 14, 30, 16
+#: Functions in it: of a single number, the smoothest of several, or one for so many rows.
+SINGLE_OWN, SMOOTH_OWN, MOST_OWN, ROWS_EACH = 14, 30, 64, 16
 #: Generalised cross-validation counts each degree of freedom of the regression over all rows as
 #: so many: errors of the two regressions multiply, so a test wants less smoothing than prediction.
 POOLED_COST = 0.5
@@ -310,8 +310,8 @@ class Smoother:
         smooth = int((self._degrees <= 3).sum())
         found = []
         for rows in groups:
-            most = max(MOST_OWN, len(rows) // ROWS_EACH)
-            m = min(max(smooth, SINGLE_OWN), len(rows) // 4, features.shape[1], most)
+            wanted = max(min(smooth, SMOOTH_OWN), SINGLE_OWN, min(len(rows) // ROWS_EACH, MOST_OWN))
+            m = min(wanted, len(rows) // 4, features.shape[1])
             if len(rows) < MIN_OWN_ROWS or m == 0:
                 continue
             own = features[rows, :][:, :m]

@@ -1,5 +1,6 @@
 """Reports: sections over results, canonical JSON, self-contained HTML."""
 
+from shiftlab.reporting._adaptation import AdaptationReport, adaptation_report
 from shiftlab.reporting._audit import AuditReport, audit_report, audit_schema
 from shiftlab.reporting._audit_ll144 import ImpactRatioReport, impact_ratio_report
 from shiftlab.reporting._discovery import DiscoveryReport, discovery_report
@@ -10,6 +11,7 @@ from shiftlab.reporting._report import ShiftReport, shift_report
 from shiftlab.reporting._study import StudyReport, study_report
 
 __all__ = [
+    "AdaptationReport",
     "AuditReport",
     "DiscoveryReport",
     "ExplanationReport",
@@ -18,6 +20,7 @@ __all__ = [
     "ShiftReport",
     "Source",
     "StudyReport",
+    "adaptation_report",
     "audit_report",
     "audit_schema",
     "discovery_report",

@@ -16,7 +16,7 @@ from shiftlab.reporting._sections import Section, figure_to_svg, number_text
 __all__ = ["StudyReport", "study_report"]
 
 #: Gaps that the page shows, with their column of the summary.
-SHOWN = ("signed_gap", "mean_gap", "null_gap", "group_0", "group_1")
+SHOWN = ("signed_gap", "mean_gap", "null_gap")
 NORMAL_QUANTILE = 1.96
 
 
@@ -118,7 +118,7 @@ def _design_section(result: DisparityStudyResult) -> Section:
 
 
 def _disparity_section(result: DisparityStudyResult) -> Section:
-    table = result.summary(list(SHOWN))
+    table = result.summary([*SHOWN, *result.groups])
     table = table[table["statistic"] == "mean"]
     labels = [*result.factors, "metric"]
     lines: dict[tuple[Any, ...], dict[str, Any]] = {}
@@ -130,7 +130,7 @@ def _disparity_section(result: DisparityStudyResult) -> Section:
         line["n_replicates"] = max(line["n_replicates"], int(row["n_replicates"]))
         line[row["measure"]] = {"value": row["value"], "mcse": row["mcse"]}
     rows = list(lines.values())
-    data = {"factors": list(result.factors), "rows": rows}
+    data = {"factors": list(result.factors), "groups": result.groups, "rows": rows}
     figures = {"panels": figure_to_svg(lambda: result.plot()[0])}
     figures["nested"] = figure_to_svg(lambda: result.plot_nested(_order(result)))
     return Section("study_gaps", "Disparities", to_plain(data), _findings(result, rows), figures)

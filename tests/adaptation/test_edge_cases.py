@@ -24,7 +24,6 @@ def adaptive(**options):
 
 
 MODEL = adaptive().fit(DATA.X, DATA.y, DATA.environment)
-SELECTING = adaptive(strategy="select", guard=None).fit(DATA.X, DATA.y, DATA.environment)
 
 
 def few(n):
@@ -204,55 +203,6 @@ def test_the_whole_batch_is_one_environment_unless_told():
         MODEL.predict(NEW.X[part]), MODEL.predict(NEW.X[part], NEW.environment[part])
     )
     np.testing.assert_array_equal(MODEL.predict(NEW.X), MODEL.predict(NEW.X, "all of them"))
-
-
-@pytest.mark.parametrize("model", [MODEL, SELECTING], ids=["coefficients", "select"])
-class TestInvariances:
-    """To 1e-10; a coefficient may be 3, a prediction 10."""
-
-    def test_repeated_and_split_predictions(self, model):
-        whole = model.predict(NEW.X, NEW.environment)
-        np.testing.assert_array_equal(model.predict(NEW.X, NEW.environment), whole)
-        for label in np.unique(NEW.environment):
-            rows = NEW.environment == label
-            np.testing.assert_allclose(
-                model.predict(NEW.X[rows], label), whole[rows], rtol=0, atol=1e-10
-            )
-
-    def test_order_of_rows(self, model):
-        order = np.random.default_rng(0).permutation(len(DATA.y))
-        other = adaptive(**{k: getattr(model, k) for k in ("strategy", "guard")})
-        other.fit(DATA.X.iloc[order], DATA.y[order], DATA.environment[order])
-        expected = model.predict(NEW.X, NEW.environment)
-        np.testing.assert_allclose(
-            other.predict(NEW.X, NEW.environment), expected, rtol=0, atol=1e-10
-        )
-        shuffled = np.random.default_rng(1).permutation(len(NEW.y))
-        np.testing.assert_allclose(
-            other.predict(NEW.X.iloc[shuffled], NEW.environment[shuffled]), expected[shuffled],
-            rtol=0, atol=1e-10,
-        )  # fmt: skip
-
-    def test_names_of_environments(self, model):
-        labels = np.unique(DATA.environment)
-        names = dict(zip(labels, np.random.default_rng(2).permutation(len(labels)), strict=True))
-        other = adaptive(**{k: getattr(model, k) for k in ("strategy", "guard")})
-        other.fit(DATA.X, DATA.y, [f"n{names[e]:02d}" for e in DATA.environment])
-        np.testing.assert_allclose(
-            other.predict(NEW.X, NEW.environment), model.predict(NEW.X, NEW.environment),
-            rtol=0, atol=1e-10,
-        )  # fmt: skip
-
-    def test_units(self, model):
-        def scaled(X):
-            return X * [100.0, 0.01] + [5.0, -3.0]
-
-        other = adaptive(**{k: getattr(model, k) for k in ("strategy", "guard")})
-        other.fit(scaled(DATA.X), DATA.y, DATA.environment)
-        np.testing.assert_allclose(
-            other.predict(scaled(NEW.X), NEW.environment), model.predict(NEW.X, NEW.environment),
-            rtol=0, atol=1e-9,
-        )  # fmt: skip
 
 
 class TestOutside:

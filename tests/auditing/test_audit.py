@@ -162,6 +162,32 @@ class TestDefinedAnswers:
         assert "'f'" in record.by_feature[0].reason
         assert record.integrity == "suspect"
 
+    @pytest.mark.parametrize("rest", [1, 9])
+    def test_a_small_group_hides_no_violation(self, rest):
+        table = {"g": ["a", "b", "c"], "n": [1000, 1000, rest], "selected": [800, 200, 1]}
+        part = audit_metrics(GroupCounts.from_frame(table, "g")).by_feature[0]
+        assert part.verdict == "fail"
+        assert "fewer than 10 rows in group 'c'" in part.reason
+        table["selected"] = [800, 790, 1]
+        assert audit_metrics(GroupCounts.from_frame(table, "g")).compliance == "inconclusive"
+
+    @pytest.mark.parametrize(
+        ("metric", "threshold", "message"),
+        [
+            ("disparate_impact", 80, "above 0 and at most 1, found 80. Did you mean 0.8"),
+            ("disparate_impact", -1, "above 0"),
+            ("disparate_impact", float("nan"), "above 0"),
+            ("disparate_impact", "much", "above 0"),
+            ("demographic_parity_difference", 0.8, "between -1 and 0"),
+        ],
+    )
+    def test_thresholds_that_mean_nothing(self, metric, threshold, message):
+        counts = GroupCounts.from_frame({"g": ["a", "b"], "n": [9, 9], "selected": [8, 2]}, "g")
+        with pytest.raises(InputError, match=message):
+            audit_metrics(counts, metric=metric, threshold=threshold)
+        with pytest.raises(InputError, match=message):
+            ManipulationAudit(counts, metric=metric, threshold=threshold)
+
     def test_small_groups_are_hidden_everywhere(self, population, audit):
         small = population[population["sex"] == "f"].iloc[:7]
         large = population[population["sex"] == "m"].iloc[:100]

@@ -133,7 +133,7 @@ def test_rates_within_an_outcome():
         ({"m": 0}, "at least 1"),
         ({"tests": "t"}, "tests must be one of"),
         ({"method": "t"}, "method must be one of"),
-        ({"metric": "equal_opportunity_difference"}, "true outcome"),
+        ({"metric": "equal_opportunity_difference", "threshold": -0.1}, "true outcome"),
     ],
 )
 def test_errors(options, message):

@@ -2,12 +2,17 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.linear_model import LogisticRegression
 
 from shiftlab.explanation import LimeExplainer, explanation_disparity
 
 #: Everybody, or only rows of group 0 with L above 1.75 in training: no shift, and a strong one.
 NO_SHIFT, SHIFT = -5.0, 1.75
+#: A gap of twice the standard error that 600 rows make. About a sixth of the models that are
+#: trained under the shift, on five rows of group 0, happen to have a smaller one: no test of 600
+#: rows sees those.
+CLEAR = 0.0045
 
 
 def draw(n, rng, cut=NO_SHIFT):
@@ -20,8 +25,11 @@ def draw(n, rng, cut=NO_SHIFT):
     return np.column_stack([c, level, group])[kept], y[kept]
 
 
-def one_study(cut, seed, n=600, n_blocks=25):
-    """Return (interval, p-value, truth) of the error gap for one draw of everything."""
+def one_study(cut, seed, n=600, n_blocks=25, n_truth=40_000):
+    """Return interval, p-value, truth and power of an ideal test for one draw of everything.
+
+    The ideal test knows the standard error that the rows alone make, and has no noise of draws.
+    """
     rng = np.random.default_rng([seed, 6])
     reference, y = draw(7000, rng, cut)
     model = LogisticRegression().fit(reference, y)
@@ -34,39 +42,50 @@ def one_study(cut, seed, n=600, n_blocks=25):
         explanation, X[:, 2], metrics=["mae"], n_resamples=399, random_state=seed
     )
     pair = found.pairs.iloc[0]
-    many, _ = draw(8_000, rng)
+    many, _ = draw(n_truth, rng)  # many: the noise of the truth is no fault of the interval
     explainer.set_params(n_blocks=100, random_state=seed + 10_000)
     truth = explainer.fit(reference).explain(model, many)
     error = np.abs(truth.prediction - truth.surrogate_prediction)
-    target = error[many[:, 2] == 0].mean() - error[many[:, 2] == 1].mean()
-    return pair["low"], pair["high"], pair["pvalue"], target
+    parts = [error[many[:, 2] == g] for g in (0, 1)]
+    target = parts[0].mean() - parts[1].mean()
+    ideal_se = np.sqrt(sum(part.var() for part in parts) / (n / 2))
+    ideal = stats.norm.cdf(abs(target) / ideal_se - 1.96)
+    return pair["low"], pair["high"], pair["pvalue"], target, ideal
 
 
 def summary(cut, n_replicates, **options):
-    low, high, pvalue, truth = np.array(
+    low, high, pvalue, truth, ideal = np.array(
         [one_study(cut, seed, **options) for seed in range(n_replicates)]
     ).T
-    return ((low <= truth) & (truth <= high)).mean(), (pvalue <= 0.05).mean()
+    clear = np.abs(truth) >= CLEAR
+    found = pvalue <= 0.05
+    return {
+        "coverage": ((low <= truth) & (truth <= high)).mean(),
+        "rejected": found.mean(),
+        "ideal": ideal.mean(),
+        "clear": clear.mean(),
+        "rejected_if_clear": found[clear].mean() if clear.any() else np.nan,
+    }
 
 
 def test_a_few_replicates_cover():
-    coverage, _ = summary(SHIFT, 10)
-    assert coverage >= 0.7
+    assert summary(SHIFT, 10, n_truth=8_000)["coverage"] >= 0.7
 
 
 @pytest.mark.slow
 def test_without_shift_intervals_cover_and_the_test_keeps_its_level():
-    coverage, rejected = summary(NO_SHIFT, 200)
-    assert coverage >= 0.91
-    assert rejected <= 0.09
+    found = summary(NO_SHIFT, 200)
+    assert found["coverage"] >= 0.91, found
+    assert found["rejected"] <= 0.09, found
 
 
 @pytest.mark.slow
 def test_under_shift_intervals_cover_and_the_test_sees_it():
-    coverage, rejected = summary(SHIFT, 200)
-    assert coverage >= 0.85
-    # Measured 0.79: 600 rows carry no more once the noise of the blocks is counted.
-    assert rejected >= 0.7
+    found = summary(SHIFT, 200)
+    assert found["coverage"] >= 0.85, found
+    # Models differ, and so do their gaps: over all of them even the ideal test stays below 0.85.
+    assert found["rejected"] >= found["ideal"] - 0.05, found
+    assert found["rejected_if_clear"] >= 0.85, found
 
 
 @pytest.mark.slow
@@ -74,5 +93,5 @@ def test_one_matrix_for_all_rows_would_mislead():
     from shiftlab.exceptions import SmallSampleWarning
 
     with pytest.warns(SmallSampleWarning, match="block"):
-        coverage, _ = summary(SHIFT, 40, n_blocks=1)
+        coverage = summary(NO_SHIFT, 40, n_blocks=1)["coverage"]
     assert coverage < 0.8

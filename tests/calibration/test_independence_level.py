@@ -1,7 +1,6 @@
 """Type-I error of the conditional-independence tests at the nominal level 0.05.
 
-The slow part prints the whole table:
-    pytest -n 0 -s -m slow tests/calibration/test_independence_level.py
+``benchmarks/independence_level.py`` prints the whole table for any number of nulls.
 """
 
 import sys
@@ -89,14 +88,6 @@ TESTS = {
 }
 
 
-#: Known exceptions; the guide tells them too.
-NOT_KEPT = {
-    ("kernel", "invariant", 100): "few rows cannot tell ten domains from four covariates",
-    ("kernel", "invariant", 1000): "four covariates need more functions than the default has",
-    ("kernel", "nonlinear", 10_000): "kinks in four variables need more functions than the default",
-}
-
-
 def unconditional(test, n, runs):
     """Share of rejections for two independent heavy-tailed variables, nothing given."""
     found = 0
@@ -106,13 +97,18 @@ def unconditional(test, n, runs):
     return found / runs
 
 
+def pvalues(test, world, n, d, runs, seed=0):
+    """p-values of draws under independence."""
+    draws = (
+        WORLDS[world](np.random.default_rng(child), n, d)
+        for child in np.random.SeedSequence([seed, n, d]).spawn(runs)
+    )
+    return np.array([test.test(x, y, z).pvalue for x, y, z in draws])
+
+
 def rejections(test, world, n, d, runs, seed=0):
     """Share of p-values at or below the level under independence."""
-    found = 0
-    for child in np.random.SeedSequence([seed, n, d]).spawn(runs):
-        x, y, z = WORLDS[world](np.random.default_rng(child), n, d)
-        found += test.test(x, y, z).pvalue <= ALPHA
-    return found / runs
+    return float(np.mean(pvalues(test, world, n, d, runs, seed) <= ALPHA))
 
 
 CASES = [(name, world) for name, (_, worlds) in TESTS.items() for world in worlds]
@@ -149,20 +145,10 @@ def test_fixed_widths_lose_the_level_where_the_chosen_ones_keep_it():
 @pytest.mark.slow
 @pytest.mark.parametrize("n", [100, 1000, 10_000])
 @pytest.mark.parametrize(("name", "world"), CASES)
-def test_level(request, name, world, n):
-    if (name, world, n) in NOT_KEPT:
-        request.applymarker(pytest.mark.xfail(reason=NOT_KEPT[name, world, n], strict=True))
+def test_level(name, world, n):
     runs = 2000
     for d in (1, 2, 3, 4):
         share = rejections(TESTS[name][0], world, n, d, runs)
         sys.stdout.write(f"{name:<10}{world:<14}{n:>7}{d:>3}{share:>8.4f}\n")
         margin = 2 * np.sqrt(0.05 * 0.95 / runs)
         assert LOWEST - margin <= share <= HIGHEST + margin
-
-
-if __name__ == "__main__":
-    name, sizes, runs = sys.argv[1], [int(v) for v in sys.argv[2].split(",")], int(sys.argv[3])
-    for world in sys.argv[4].split(",") if len(sys.argv) > 4 else TESTS[name][1]:
-        for n in sizes:
-            shares = [rejections(TESTS[name][0], world, n, d, runs) for d in (1, 2, 3, 4)]
-            print(f"{name:<10}{world:<14}{n:>7}", *(f"{s:8.4f}" for s in shares), flush=True)  # noqa: T201

@@ -53,8 +53,12 @@ def test_from_the_table_to_predictions_and_explanations(run, tmp_path):
     selection = pd.read_csv(tmp_path / "e" / "selection.csv")
     assert len(selection) == 6
     assert (code == 3) == selection["outside"].any()
-    assert json.loads((tmp_path / "e" / "explain.json").read_text())["strategy"] == "coefficients"
-    assert (tmp_path / "e" / "explain.png").stat().st_size > 10_000
+    report = json.loads((tmp_path / "e" / "adaptation.json").read_text())
+    assert report["schema"] == "shiftlab.adaptation_report/1"
+    assert report["adaptation_strategies"]["strategy"] == "coefficients"
+    assert len(report["provenance"]["source"]["sha256"]) == 64
+    page = (tmp_path / "e" / "adaptation.html").read_text()
+    assert page.count("<svg") == 4
     assert "covariates" in out
 
 
@@ -85,9 +89,9 @@ def test_an_environment_outside_has_an_exit_code_of_its_own(run, tmp_path):
     fit(run, "--quiet")
     far = NEW.drop(columns="y").assign(x=NEW["x"] + 100)
     far.to_csv("far.csv", index=False)
-    code, _, err = run("explain", "model/model.skops", "far.csv", "--out", "e")
+    code, out, _ = run("explain", "model/model.skops", "far.csv", "--out", "e")
     assert code == 3
-    assert "outside the training range" in err
+    assert "Outside the training range" in out
 
 
 @pytest.mark.parametrize(

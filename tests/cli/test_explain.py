@@ -92,7 +92,7 @@ def test_everything_at_once(folder):
     assert found["explanation_audit"]["n_rows"] == 300
     assert found["explanation_gaps"]["metrics"] == ["mae", "auroc", "local_r2"]
     assert found["explanation_gaps"]["has_margin"]
-    assert len({row["variant"] for row in found["explanation_mitigations"]["rows"]}) == 4
+    assert len({row["variant"] for row in found["explanation_mitigations"]["rows"]}) == 5
     sources = {row["part"] for row in found["explanation_sources"]["rows"]}
     assert sources == {"total", "sampling", "width", "family", "remainder"}
     parts = [row["part"] for row in found["explanation_split"]["rows"]]

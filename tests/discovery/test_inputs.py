@@ -246,6 +246,13 @@ def test_context_columns_with_many_values_are_refused():
         fit(environment=context)
 
 
+def test_months_as_text_are_times():
+    months = [f"2024-{1 + i * 12 // N:02d}" for i in range(N)]
+    model = fit(environment=months, environment_type="time")
+    dates = fit(environment=pd.to_datetime(months), environment_type="time")
+    assert model.augmented_graph_ == dates.augmented_graph_
+
+
 def test_labels_that_cannot_be_time():
     with pytest.raises(InputError, match="cannot be read as time"):
         fit(environment_type="time")

@@ -54,9 +54,10 @@ class TestSums:
     def test_shapley_is_the_mean_of_all_orders(self):
         from itertools import permutations
 
-        shapley, _ = values(parabola)
+        explainer, few = lime(n_samples=60, n_blocks=3), {"n_resamples": 19, "more_draws": 2}
+        shapley, _ = values(parabola, explainer, **few)
         orders = list(permutations(("sampling", "width", "family")))
-        nested = [values(parabola, order=order)[0]["value"] for order in orders]
+        nested = [values(parabola, explainer, order=o, **few)[0]["value"] for o in orders]
         mean = sum(nested) / len(orders)
         np.testing.assert_allclose(mean, shapley["value"], atol=1e-13)
 
@@ -98,12 +99,13 @@ class TestKnownCauses:
 class TestModels:
     def test_the_fast_path_gives_the_same(self):
         model = LogisticRegression().fit(X, X[:, 0] + 0.5 * X[:, 1] > 0)
-        fast, _ = values(model)
-        slow, _ = values(model.predict_proba)
+        explainer = lime(n_blocks=5)
+        fast, _ = values(model, explainer)
+        slow, _ = values(model.predict_proba, explainer)
         np.testing.assert_allclose(fast["value"], slow["value"], atol=2e-7)
         np.testing.assert_allclose(fast["se"], slow["se"], atol=2e-7)
         line = LinearRegression().fit(X, X @ [2.0, -1.0])
-        fast, slow = values(line)[0], values(line.predict)[0]
+        fast, slow = values(line, explainer)[0], values(line.predict, explainer)[0]
         np.testing.assert_allclose(fast["value"], slow["value"], atol=1e-10)
 
     def test_three_groups_and_categories(self):
@@ -120,7 +122,7 @@ class TestModels:
             assert value.drop("total").sum() == pytest.approx(value["total"], abs=1e-13)
 
     def test_an_explainer_without_a_seed_takes_that_of_the_call(self):
-        explainer = lime(random_state=None)
+        explainer = lime(random_state=None, n_samples=60, n_blocks=3)
         assert values(parabola, explainer)[1].to_json() == values(parabola, explainer)[1].to_json()
 
 

@@ -141,8 +141,3 @@ def test_pointwise_fidelity_is_refused_with_a_better_metric():
 def test_bad_options(options, d, message):
     with pytest.raises(InputError, match=message):
         KernelShapExplainer(**options).fit(np.zeros((5, d)))
-
-
-def test_background_with_missing_values():
-    with pytest.raises(InputError, match="missing or infinite"):
-        KernelShapExplainer().fit(np.array([[1.0, np.nan]]))

@@ -97,7 +97,7 @@ class TestMissing:
         assert_array_equal(lime().fit(sparse).reference_.mean, lime().fit(frame).reference_.mean)
 
     def test_order_does_not_matter_and_an_audit_goes_through(self):
-        explainer = lime(n_blocks=25).fit(HOLES)
+        explainer = lime(n_blocks=25, n_samples=60).fit(HOLES)
         group = FULL[:, 2] > 0
         found = explainer.explain(TREES, HOLES, stratify=group)
         back = explainer.explain(TREES, HOLES[::-1], stratify=group[::-1])
@@ -118,10 +118,11 @@ class TestMissing:
             lime(mode="mean").fit(HOLES).explain(TREES, HOLES)
         with pytest.raises(InputError, match="'x1' has missing cells"):
             lime(categorical=[1]).fit(HOLES)
+        rows = np.round(FULL)
+        explainer = lime(categorical=[2]).fit(rows.copy())
+        rows[0, 2] = np.nan
         with pytest.raises(InputError, match="'x2' has missing cells"):
-            rows = np.round(FULL)
-            rows[0, 2] = np.nan
-            lime(categorical=[2]).fit(np.round(FULL)).explain(lambda t: t[:, 0], rows)
+            explainer.explain(lambda t: t[:, 0], rows)
 
 
 def correlated(n=3000):

@@ -1,5 +1,6 @@
 """Worlds: their laws, what each mechanism changes and leaves alone, and bad input."""
 
+import itertools
 import json
 from dataclasses import FrozenInstanceError
 
@@ -293,7 +294,7 @@ def test_table_mechanisms(table):
     [
         ({"outcome": "income"}, ColumnNotFoundError, "outcome: the table has no column 'income'"),
         ({"group": "gender"}, ColumnNotFoundError, "group: the table has no column"),
-        ({"zero": "x"}, InputError, "must have two groups, one of them zero='x'"),
+        ({"zero": "x"}, InputError, "must have two groups or more, one of them zero='x'"),
         ({"outcome": "age"}, InputError, "must be 0 or 1"),
         ({"omit": ("height",)}, ColumnNotFoundError, "no column 'height'"),
         ({"omit": ("age", "gain", "flat", "club")}, InputError, "no feature"),
@@ -315,7 +316,7 @@ def test_bad_table_worlds_are_refused(table, change, error, message):
         (lambda f: f.assign(age=f["age"].where(f["age"] < 50)), "missing cells in 'age'"),
         (lambda f: f.assign(age="old"), "'age' are not numeric"),
         (lambda f: f.assign(age=np.inf), "infinite"),
-        (lambda f: f.assign(sex=f["sex"].where(f["age"] < 40, "d")), "3 group"),
+        (lambda f: f.assign(sex=f["sex"].iloc[0]), "1 group"),
     ],
 )
 def test_bad_tables_are_refused(table, people, spoil, message):
@@ -341,3 +342,68 @@ def test_adult(shared_data, monkeypatch):
     assert 0.08 < drawn.y_train[drawn.groups_train == 0].mean() < 0.14
     with pytest.raises(ColumnNotFoundError, match="fetch_adult"):
         adult_world(data.frame.drop(columns="race"))
+
+
+class TestMoreGroups:
+    def test_groups_between_the_two(self):
+        world = ConceptShiftWorld(
+            n_groups=4, beta=-0.5, n_train=400, n_test=202, include_sensitive=True
+        )
+        data = world.draw(0)
+        assert np.bincount(data.groups_train).tolist() == [100, 100, 100, 100]
+        assert np.bincount(data.groups_test).tolist() == [52, 50, 50, 50]
+        np.testing.assert_allclose(data.X_test["M"], data.groups_test / 3)
+        means = pd.Series(data.X_test["L"]).groupby(data.groups_test).mean()
+        assert means.is_monotonic_increasing
+
+    def test_only_group_0_is_touched(self):
+        worlds = [
+            CovariateShiftWorld(n_groups=3, threshold=t, n_train=300, n_test=90).draw(1)
+            for t in (-5.0, 0.45)
+        ]
+        rows = [w.X_train[w.groups_train > 0].reset_index(drop=True) for w in worlds]
+        pd.testing.assert_frame_equal(*rows)
+        assert worlds[1].X_train["L"][worlds[1].groups_train == 0].min() >= 0.45
+        few = SampleImbalanceWorld(n_groups=3, share=0.2, n_train=300, n_test=90).draw(0)
+        assert np.bincount(few.groups_train).tolist() == [25, 100, 100]
+
+    def test_the_published_worlds_have_two(self):
+        with pytest.raises(InputError, match="n_groups=2, found 3"):
+            ConceptShiftWorld(n_groups=3, published=True)
+        with pytest.raises(InputError, match="n_groups"):
+            ConceptShiftWorld(n_groups=1)
+
+    def test_a_table_with_three(self):
+        rng = np.random.default_rng(0)
+        frame = pd.DataFrame({"x": rng.normal(size=600), "g": rng.choice(["c", "a", "b"], 600)})
+        frame["y"] = (frame["x"] + rng.normal(size=600) > 0).astype(int)
+        world = TableWorld(
+            frame=frame, outcome="y", group="g", zero="b", n_train=200, n_test=150,
+            include_sensitive=True, share=0.1,
+        )  # fmt: skip
+        data = world.draw(0)
+        assert set(data.groups_test) == {0, 1, 2}
+        assert (data.groups_train == 0).sum() == 20
+        np.testing.assert_array_equal(data.X_test["g"], data.groups_test)
+
+    def test_a_study_of_three_groups(self):
+        from shiftlab.explanation import ExplanationDisparityStudy, LimeExplainer
+
+        study = ExplanationDisparityStudy(
+            ConceptShiftWorld(n_groups=3, n_train=300, n_test=90),
+            {"beta": [-0.5, 1.5]},
+            explainers={"lime": LimeExplainer(n_samples=50, n_blocks=2, standard_errors=False)},
+            metrics=["mae", "accuracy", "auroc"],
+            n_replicates=2,
+            random_state=0,
+        )
+        result = study.run()
+        row = result.to_frame().query("metric == 'mae'").iloc[0]
+        values = row[["group_0", "group_1", "group_2"]].to_numpy(dtype=float)
+        pairs = [abs(a - b) for a, b in itertools.combinations(values, 2)]
+        assert row["mean_gap"] == pytest.approx(np.mean(pairs))
+        assert row["signed_gap"] == pytest.approx(values[0] - values[1:].mean())
+        assert row["max_gap"] == pytest.approx(max(values) - row["overall"])
+        assert row["n_0"] + row["n_1"] + row["n_2"] == 90
+        assert "group_2" in set(result.summary()["measure"])
+        assert "group_2" in result.ademp()

@@ -177,7 +177,11 @@ REASON = "the last column, which the accuracy asked for needs, is the attribute 
 
 @needs_torch
 @parametrize_with_checks(
-    [CDSAEClassifier(sensitive_features=-1, max_epochs=1, n_hidden=8, random_state=0)],
+    [
+        CDSAEClassifier(
+            sensitive_features=-1, inputs="features", max_epochs=1, n_hidden=8, random_state=0
+        )
+    ],
     expected_failed_checks=lambda _: {"check_classifiers_train": REASON},
 )
 def test_rules_of_scikit_learn(estimator, check):

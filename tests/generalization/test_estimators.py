@@ -38,6 +38,11 @@ def small():
     return make_rotating_circles(n_domains=8, n_per_domain=60, random_state=0)
 
 
+@pytest.fixture(scope="module")
+def usual(small):
+    return fit(small)
+
+
 class TestExactCounterfactuals:
     def test_hard_rotation_is_fair_and_accurate(self, hard):
         _, target, model = hard
@@ -46,9 +51,10 @@ class TestExactCounterfactuals:
         assert accuracy > max(target.y.mean(), 1 - target.y.mean()) + 0.2
         assert unfairness < 0.05
 
+    @pytest.mark.slow  # the maps are tested on their own, and the benchmark runs this world
     def test_scale_of_a_group_is_taken_out(self):
         source, target = make_rotating_circles(scale=0.5, random_state=3).split(10)
-        accuracy, unfairness = outcome(fit(source), target)
+        accuracy, unfairness = outcome(fit(source, drift="flow"), target)
         assert accuracy > 0.76
         assert unfairness < 0.08
 
@@ -65,12 +71,14 @@ class TestExactCounterfactuals:
         assert np.allclose(same, target.X)
 
     def test_no_effect_costs_nothing_against_the_unfair_twin(self):
-        source, target = make_rotating_circles(shift=0.0, random_state=4).split(10)
-        accuracy, unfairness = outcome(fit(source), target)
+        data = make_rotating_circles(shift=0.0, n_per_domain=120, random_state=4)
+        source, target = data.split(10)
+        accuracy, unfairness = outcome(fit(source, drift="flow"), target)
         # The twin follows the same drift but uses the attribute: what it takes out is noise.
         coin = np.random.default_rng(0).integers(0, 2, len(source.y))
         told = source.X.assign(group=source.sensitive_features)
-        twin = CounterfactuallyFairClassifier().fit(told, source.y, coin, source.environment)
+        twin = CounterfactuallyFairClassifier(drift="flow")
+        twin.fit(told, source.y, coin, source.environment)
         told = target.X.assign(group=target.sensitive_features)
         unfair = twin.score(told, target.y, np.zeros(len(told), dtype=int), target.environment)
         assert unfairness <= 0.01
@@ -110,7 +118,8 @@ class TestExactCounterfactuals:
     def test_several_attributes_are_crossed(self, small):
         second = np.tile(["x", "y"], len(small.y) // 2)
         both = pd.DataFrame({"group": small.sensitive_features, "kind": second})
-        model = CounterfactuallyFairClassifier().fit(small.X, small.y, both, small.environment)
+        model = CounterfactuallyFairClassifier(drift="trend")
+        model.fit(small.X, small.y, both, small.environment)
         assert len(model.groups_) == 4
         twin = model.counterfactual(small.X, both, small.environment, to=(1, "x"))
         assert twin.shape == small.X.shape
@@ -118,10 +127,13 @@ class TestExactCounterfactuals:
 
 class TestChannels:
     def test_columns_and_keywords_agree(self, small):
-        by_keyword = fit(small).predict_proba(small.X, small.sensitive_features, small.environment)
+        plain = fit(small, drift="trend")
+        by_keyword = plain.predict_proba(small.X, small.sensitive_features, small.environment)
         table = small.frame.drop(columns="y")
         for frame in (table, pl.from_pandas(table)):
-            model = CounterfactuallyFairClassifier(sensitive_features="group", environment="time")
+            model = CounterfactuallyFairClassifier(
+                sensitive_features="group", environment="time", drift="trend"
+            )
             model.fit(frame, small.y)
             assert np.allclose(model.predict_proba(frame), by_keyword)
             twin = model.counterfactual(frame, to=1)
@@ -135,6 +147,7 @@ class TestChannels:
     def test_pipelines_searches_and_cross_validation(self, small):
         table = small.frame.drop(columns="y").astype(float)
         model = CounterfactuallyFairClassifier(sensitive_features="group", environment="time")
+        model.set_params(drift="none")
         pipe = make_pipeline(FunctionTransformer(), clone(model)).fit(table, small.y)
         assert pipe.predict(table).shape == small.y.shape
         found = cross_validate(model, table, small.y, cv=2, error_score="raise")
@@ -153,17 +166,17 @@ class TestChannels:
 
 
 class TestBadInput:
-    def test_attributes_and_times_are_asked_for(self, small):
+    def test_attributes_and_times_are_asked_for(self, small, usual):
         with pytest.raises(InputError, match="sensitive_features is needed"):
             CounterfactuallyFairClassifier().fit(small.X, small.y)
-        model = fit(small)
+        model = usual
         with pytest.raises(InputError, match="sensitive_features is needed"):
             model.predict(small.X)
         with pytest.raises(InputError, match="environment is needed"):
             model.predict(small.X, small.sensitive_features)
 
-    def test_unseen_group_and_missing_cells(self, small):
-        model = fit(small)
+    def test_unseen_group_and_missing_cells(self, small, usual):
+        model = usual
         with pytest.raises(InputError, match="not seen in fit"):
             model.predict(small.X, np.full(len(small.y), 7), small.environment)
         holes = small.sensitive_features.astype(float)
@@ -186,7 +199,7 @@ class TestBadInput:
 
     def test_dates_are_times(self, small):
         dates = np.datetime64("2020-01-01") + 30 * small.environment.astype("timedelta64[D]")
-        model = CounterfactuallyFairClassifier().fit(
+        model = CounterfactuallyFairClassifier(drift="trend").fit(
             small.X, small.y, small.sensitive_features, dates
         )
         assert model.predict(small.X, small.sensitive_features, "2020-05-01").shape == (480,)
@@ -198,8 +211,8 @@ class TestBadInput:
         early = model.predict_proba(first.X, first.sensitive_features, 0)
         assert np.allclose(model.predict_proba(first.X, first.sensitive_features, 1), early)
 
-    def test_far_target_warns(self, small):
-        model = fit(small)
+    def test_far_target_warns(self, small, usual):
+        model = usual
         with pytest.warns(InputWarning, match="beyond its end"):
             model.predict(small.X, small.sensitive_features, 40)
 

@@ -84,6 +84,9 @@ def test_kci_is_that_of_causal_learn(d):
     ours = KCI().test(X[:n], Y[:n], Z[:n, :d])
     assert ours.statistic == pytest.approx(theirs[1], rel=1e-8)
     assert ours.pvalue == pytest.approx(theirs[0], abs=1e-4)
+    # The whole gap is the eigenvalues that it leaves out.
+    same = KCI(drop=1e-5).test(X[:n], Y[:n], Z[:n, :d])
+    assert same.pvalue == pytest.approx(theirs[0], abs=1e-9)
     theirs = kci.KCI_UInd().compute_pvalue(X[:n, None], Y[:n, None])
     ours = KCI().test(X[:n], Y[:n])
     assert ours.statistic == pytest.approx(theirs[1], rel=1e-8)
@@ -110,6 +113,34 @@ def test_kci_null_by_eigenvalues_and_with_a_category():
     assert KCI().test(value, SITE, Z).pvalue < 1e-6
     assert KCI("low_rank").test(value, SITE, Z).pvalue < 1e-6
     assert KCI(bandwidth="median").test(value, X).pvalue < 1e-6
+
+
+@pytest.mark.parametrize("bandwidth", ["rule", "own_median"])
+def test_kci_with_a_ridge_from_the_data(bandwidth):
+    found = []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        z = rng.normal(size=(150, 2))
+        x, y = (f(z.sum(axis=1)) + 0.5 * rng.normal(size=150) for f in (np.sin, np.tanh))
+        found.append(
+            [
+                KCI(m, bandwidth=bandwidth, reg="gcv").test(x, y + effect * x, z).pvalue
+                for m in ("exact", "low_rank")
+                for effect in (0.0, 1.0)
+            ]
+        )
+    null, dependent, low_null, low_dependent = np.transpose(found)
+    assert np.abs(null - low_null).max() < 0.02
+    assert (null > 0.01).all()
+    assert max(dependent.max(), low_dependent.max()) < 0.01
+
+
+@pytest.mark.parametrize(
+    "options", [{"drop": -1.0}, {"method": "low_rank", "drop": 1e-5}, {"reg": "aic"}, {"reg": 0.0}]
+)
+def test_kci_refuses_wrong_options(options):
+    with pytest.raises(InputError):
+        KCI(**options)
 
 
 @pytest.mark.parametrize("test", [GCM(), RCIT()])

@@ -12,12 +12,14 @@ from shiftlab.independence import (
     ContingencyTest,
     FisherZ,
     IndependenceTest,
+    IndexedTest,
     KernelTest,
     Oracle,
     independence_test,
     named_test,
 )
 from shiftlab.independence._cache import ByteCache
+from shiftlab.independence._protocol import Outcome
 
 TESTS = [FisherZ(), KernelTest(), KCI(), KCI("low_rank"), GCM(), RCIT(), ContingencyTest(n_bins=3)]
 IDS = [t.name for t in TESTS]
@@ -89,6 +91,55 @@ def test_questions_are_computed_once_whatever_their_order(table):
     assert (fitted.n_tests, fitted.n_lookups) == (2, 2)
     assert fitted.tests_by_size == {2: 1, 0: 1}
     assert fitted.seconds > 0
+
+
+class _Undefined:
+    """An engine whose answers are what numerical trouble would leave."""
+
+    effect_name, pvalue_method = "none", "none"
+
+    def __init__(self, outcome):
+        self.outcome = outcome
+
+    def evaluate(self, i, j, given):
+        return self.outcome
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [Outcome(np.nan, np.nan, np.nan), Outcome(np.nan, 0.0, 0.0), Outcome(np.inf, 0.01, 1.0)],
+)
+def test_what_is_undefined_never_reads_as_dependence(table, outcome):
+    variables = FisherZ().fit(table).variables
+    fitted = IndexedTest("broken", variables, lambda _: _Undefined(outcome))
+    found = fitted.test("x", "y")
+    assert (found.pvalue, found.statistic, found.effect) == (1.0, 0.0, 0.0)
+    assert found.notes == ("the statistic is undefined",)
+    assert list(fitted.pvalues([(0, 2, ())])) == [1.0]
+
+
+@pytest.mark.parametrize("test", [FisherZ(), KernelTest(), RCIT(), GCM()], ids=lambda t: t.name)
+def test_pvalues_below_the_smallest_number_are_zero_and_nothing_breaks(test):
+    x = np.random.default_rng(0).normal(size=3000)
+    found = test.test(x, x + 1e-9 * np.sin(x))
+    assert 0 <= found.pvalue < 1e-12
+    assert np.isfinite([found.statistic, found.effect]).all()
+    assert found.notes == ()
+    assert '"pvalue"' in found.to_json()
+
+
+@pytest.mark.parametrize("missing", ["raise", "pairwise"])
+def test_workers_change_nothing(table, missing):
+    data = table[["x", "y", "z", "site"]].copy()
+    if missing == "pairwise":
+        data.loc[:4, "z"] = np.nan
+    queries = [(i, j, k) for i, j in ((0, 1), (0, 3)) for k in ((), (2,))] + [(1, 2, (0, 3))]
+    alone, shared = (KernelTest().fit(data, missing=missing) for _ in range(2))
+    assert list(shared.pvalues(queries, n_jobs=2)) == list(alone.pvalues(queries))
+    assert shared.n_tests == alone.n_tests == 5
+    assert shared.tests_by_size == alone.tests_by_size
+    assert shared.test(0, 1, (2,)) == alone.test(0, 1, (2,))
+    assert shared.seconds > 0
 
 
 def test_questions_that_make_no_sense(table):

@@ -21,8 +21,8 @@ from shiftlab.adaptation._outside import RangeTest, fit_range
 from shiftlab.adaptation._problem import Problem
 from shiftlab.adaptation._rules import PooledRule, SubsetRule
 from shiftlab.adaptation._rungs import Rung, TrainingRows, fit_rungs, fit_selector, rung_of
-from shiftlab.adaptation._strategies import Setting, Task
 from shiftlab.adaptation._summaries import SummarySpec
+from shiftlab.adaptation._task import Setting, Task
 from shiftlab.exceptions import SmallSampleWarning
 
 __all__ = [

@@ -8,7 +8,17 @@ import numpy as np
 from shiftlab.adaptation._known import SetRows
 from shiftlab.adaptation._networks import Layers, forward
 
-__all__ = ["Gate", "LinearGate", "MaskRule", "NetworkGate", "SetEncoder", "SetGate"]
+__all__ = [
+    "TEMPERATURE",
+    "Gate",
+    "LinearGate",
+    "MaskRule",
+    "NetworkGate",
+    "SetEncoder",
+    "SetGate",
+    "combine",
+    "open_gates",
+]
 
 #: Of the gates, as in the published form.
 TEMPERATURE = 0.2

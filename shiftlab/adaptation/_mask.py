@@ -22,7 +22,7 @@ from shiftlab.adaptation._networks import Adam, backward, forward, new_layers
 from shiftlab.adaptation._order import rounded
 from shiftlab.adaptation._problem import Problem
 
-__all__ = ["GatedLoss", "fit_mask"]
+__all__ = ["GATE_RATE", "HEAD_RATE", "STEPS", "GatedLoss", "fit_mask"]
 
 #: Ridge on gate and intercept slopes of the linear form.
 RIDGE = 1e-3

@@ -188,7 +188,7 @@ def _space_section(selection: Selection, summary: EnvironmentSummary) -> Section
 def _shift_section(shift: ShiftExplanation) -> Section:
     frame = shift.to_frame()
     shown = frame.groupby("environment", sort=False).head(MOST_DEVIATIONS)
-    largest = frame.loc[frame["prediction_effect"].idxmax()]
+    largest = frame.iloc[int(frame["prediction_effect"].to_numpy().argmax())]
     data = {
         "deviations": frame.to_dict("records"),
         "shown": shown.to_dict("records"),

@@ -11,6 +11,7 @@ from shiftlab.adaptation import (
     EnvironmentAdaptiveRegressor,
     _deepsets,
     _mask,
+    _rungs,
     simulate_environments,
 )
 
@@ -58,10 +59,14 @@ class Case:
 
 @pytest.fixture(scope="module", autouse=True)
 def _few_steps():
-    """Enough to move every weight; a longer path has no other rules."""
+    """Enough to move every weight of a small network; a longer path has no other rules."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_mask, "STEPS", 12)
-        patch.setattr(_deepsets, "STEPS", 12)
+        patch.setattr(_mask, "STEPS", 8)
+        patch.setattr(_mask, "ITERATIONS", 8)
+        patch.setattr(_mask, "HIDDEN", 32)
+        patch.setattr(_deepsets, "STEPS", 8)
+        patch.setattr(_deepsets, "GATE_UNITS", ((32, 32), (32, 16)))
+        patch.setattr(_rungs, "SIZES", (3,))
         yield
 
 
@@ -77,19 +82,15 @@ def test_repeated_and_split_predictions(case):
         case.same(case.predict(case.model, NEW.X[rows], label), case.expected[rows])
 
 
-def test_order_of_rows(case):
+def test_order_of_rows_and_names_of_environments(case):
+    labels = np.unique(DATA.environment)
+    names = dict(zip(labels, np.random.default_rng(2).permutation(len(labels)), strict=True))
+    renamed = np.array([f"n{names[e]:02d}" for e in DATA.environment])
     order = np.random.default_rng(0).permutation(len(DATA.y))
-    other = case.fit(DATA.X.iloc[order], case.y[order], DATA.environment[order])
+    other = case.fit(DATA.X.iloc[order], case.y[order], renamed[order])
     shuffled = np.random.default_rng(1).permutation(len(NEW.y))
     found = case.predict(other, NEW.X.iloc[shuffled], NEW.environment[shuffled])
     case.same(found, case.expected[shuffled])
-
-
-def test_names_of_environments(case):
-    labels = np.unique(DATA.environment)
-    names = dict(zip(labels, np.random.default_rng(2).permutation(len(labels)), strict=True))
-    other = case.fit(DATA.X, case.y, [f"n{names[e]:02d}" for e in DATA.environment])
-    case.same(case.predict(other, NEW.X, NEW.environment))
 
 
 def test_units(case):

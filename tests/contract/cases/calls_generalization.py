@@ -25,17 +25,9 @@ def fitted():
     return BaselineClassifier("blind", estimator=LogisticRegression()).fit(X, Y)
 
 
-@cache
-def evaluated():
-    from shiftlab.generalization import evaluate_generalization
-
-    return evaluate_generalization(fitted(), *rows())
-
-
 X, Y, GROUP, TIME = rows()
 CALLS = {
     "counterfactual_bounds": ((fitted(), X, GROUP, TIME), {"n_resamples": 3}),
-    "generalization_report": ((evaluated(),), {}),
     "counterfactual_effects": ((fitted(), X, GROUP, TIME), {"n_resamples": 3}),
     "counterfactual_unfairness": ((X[:, 0], X[:, 1]), {"environment": TIME}),
     "evaluate_generalization": ((fitted(), X, Y, GROUP, TIME), {}),

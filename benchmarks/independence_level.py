@@ -20,11 +20,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "calibration"))
 from test_independence_level import ALPHA, HIGHEST, LOWEST, TESTS, WORLDS, pvalues
 
 
-def show(test: str, world: str, n: int, given: list[int], nulls: int) -> None:
+def show(test: str, world: str, n: int, given: list[int], nulls: int, seed: int) -> None:
     """Print one line; an asterisk marks shares that are surely outside of the promised range."""
     cells, start = [], time.process_time()
     for d in given:
-        share = float(np.mean(pvalues(TESTS[test][0], world, n, d, nulls) <= ALPHA))
+        share = float(np.mean(pvalues(TESTS[test][0], world, n, d, nulls, seed) <= ALPHA))
         error = np.sqrt(share * (1 - share) / nulls)
         outside = share > HIGHEST + 2 * error or share < LOWEST - 2 * error
         cells.append(f"{share:8.3f} ({error:.3f}){'*' if outside else ' '}")
@@ -39,6 +39,7 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", type=int, default=[100, 1000, 10_000])
     parser.add_argument("--given", nargs="+", type=int, default=[1, 2, 3, 4])
     parser.add_argument("--nulls", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=0, help="another seed gives other nulls")
     options = parser.parse_args()
     print(f"$ python benchmarks/independence_level.py {' '.join(sys.argv[1:])}".rstrip())
     heading = "".join(f"{f'{d} given':>17}" for d in options.given)
@@ -47,7 +48,7 @@ def main() -> None:
         for test in options.tests:
             for n in options.rows:
                 for world in (w for w in TESTS[test][1] if w in options.worlds):
-                    show(test, world, n, options.given, options.nulls)
+                    show(test, world, n, options.given, options.nulls, options.seed)
 
 
 if __name__ == "__main__":

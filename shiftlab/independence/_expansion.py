@@ -23,6 +23,7 @@ __all__ = [
     "hermite_features",
     "hermite_slopes",
     "normal_scores",
+    "rank_for",
 ]
 
 #: What each further variable adds to the complexity of a product.

@@ -229,7 +229,7 @@ def draw_range(curves, path):
         ax.plot(levels, [curves[level][name] for level in levels], "o-", label=name)
     ax.plot(levels, [PAPER_RANGE[level] for level in levels], "k:", label="paper's rule")
     ax.set(xlabel="largest shift in training (new environments: 0 to 4)", ylabel="MSE")
-    ax.legend(frameon=False)
+    ax.legend(frameon=False, loc="center right")
     ax.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=150)
     plt.close(figure)

@@ -1,6 +1,7 @@
 """Messages of the library name Python arguments; on the command line they name options."""
 
 import argparse
+import functools
 import re
 
 __all__ = ["spell_options"]
@@ -29,9 +30,10 @@ def spell_options(text: str, parser: argparse.ArgumentParser) -> str:
         # A word without an underscore may be plain English; with a value it is an argument.
         alone = "_" in name or name in other
         value = r"='(\w+)'" if not alone else r"(?:='(\w+)')?(?![\w'=])"
-        text = re.sub(
-            rf"(?<![-\w.'\"/]){re.escape(name)}{value}",
-            lambda found, option=option: " ".join(filter(None, (option, found[1]))),
-            text,
-        )
+        pattern = rf"(?<![-\w.'\"/]){re.escape(name)}{value}"
+        text = re.sub(pattern, functools.partial(_spell, option), text)
     return text
+
+
+def _spell(option: str, found: re.Match[str]) -> str:
+    return " ".join(filter(None, (option, found[1])))

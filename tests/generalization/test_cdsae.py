@@ -82,11 +82,11 @@ class TestTraining:
 
     def test_resumed_training_is_the_uninterrupted_one(self, world, tmp_path):
         source, target = world
-        whole = fit(source, max_epochs=4, tc_weight=0.2)
+        whole = fit(source, max_epochs=3, tc_weight=0.2)
         path = str(tmp_path / "run.npz")
-        fit(source, max_epochs=2, tc_weight=0.2, checkpoint=path)
-        resumed = fit(source, max_epochs=4, tc_weight=0.2, checkpoint=path)
-        assert len(resumed.history_) == 4
+        fit(source, max_epochs=1, tc_weight=0.2, checkpoint=path)
+        resumed = fit(source, max_epochs=3, tc_weight=0.2, checkpoint=path)
+        assert len(resumed.history_) == 3
         assert np.allclose(scores(resumed, target), scores(whole, target), atol=1e-6)
 
     def test_withheld_attribute_changes_no_semantics(self, world):
@@ -103,6 +103,7 @@ class TestTraining:
         fit(world[0], progress=lambda done, total, text: calls.append((done, total)))
         assert calls[-1] == (3, 3)
 
+    @pytest.mark.slow
     def test_fair_circle_is_learned(self):
         source, target = make_fair_circle(random_state=3).split(10)
         model = fit(source, max_epochs=6)
@@ -176,6 +177,7 @@ REASON = "the last column, which the accuracy asked for needs, is the attribute 
 
 
 @needs_torch
+@pytest.mark.slow  # some sixty trainings; the channels and bad input are tested above
 @parametrize_with_checks(
     [
         CDSAEClassifier(

@@ -207,7 +207,7 @@ class TestBounds:
 
     def test_they_hold_the_exact_values(self):
         held = []
-        for seed in range(10):
+        for seed in range(4):
             data = make_drifting_credit(n_domains=6, n_per_domain=200, random_state=seed)
             source, target = data.split(3)
             for name in ("erm", "blind"):

@@ -299,7 +299,7 @@ class TestMoreClasses:
             ("auto", 0.03),
             pytest.param("mix", 0.0, marks=pytest.mark.slow),
             pytest.param("coefficients", 0.03, marks=pytest.mark.slow),
-        ],  # fmt: skip
+        ],
     )
     def test_every_strategy(self, strategy, gain):
         model = self.fitted(strategy, **({"guard": "pooled"} if strategy == "auto" else {}))

@@ -293,7 +293,13 @@ class TestMoreClasses:
 
     @pytest.mark.parametrize(
         ("strategy", "gain"),
-        [("select", 0.0), ("mix", 0.0), ("mask", 0.03), ("coefficients", 0.03), ("auto", 0.03)],
+        [
+            ("select", 0.0),
+            ("mask", 0.03),
+            ("auto", 0.03),
+            pytest.param("mix", 0.0, marks=pytest.mark.slow),
+            pytest.param("coefficients", 0.03, marks=pytest.mark.slow),
+        ],
     )
     def test_every_strategy(self, strategy, gain):
         model = self.fitted(strategy, **({"guard": "pooled"} if strategy == "auto" else {}))

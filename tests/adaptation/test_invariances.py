@@ -23,11 +23,13 @@ TORCH = pytest.mark.skipif(
 CASES = {
     "auto": {"strategy": "auto"},
     "select": {"strategy": "select"},
-    "paper": {"strategy": "select", "selector": "argmin", "summary": "paper"},
-    "mix": {"strategy": "mix"},
+    "paper": pytest.param(
+        {"strategy": "select", "selector": "argmin", "summary": "paper"}, marks=pytest.mark.slow
+    ),
+    "mix": pytest.param({"strategy": "mix"}, marks=pytest.mark.slow),
     "coefficients": {"strategy": "coefficients"},
     "mask": {"strategy": "mask"},
-    "network": {"strategy": "mask", "selector": "network"},
+    "network": pytest.param({"strategy": "mask", "selector": "network"}, marks=pytest.mark.slow),
     "deepsets": pytest.param({"strategy": "mask", "selector": "deepsets"}, marks=TORCH),
     "two classes": {"strategy": "auto", "classes": [0.0]},
     "three classes": {"strategy": "mask", "classes": [-1.0, 1.0]},

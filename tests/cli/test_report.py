@@ -110,7 +110,7 @@ def test_summary_goes_to_standard_output(capsys, table, tmp_path):
         (["{table}", "--environment", "site", "--decision", "approved"], "--sensitive"),
         (
             ["{table}", "--environment=site", "--decision=approved", "--sensitive=sex"],
-            "Name the favourable value with pos_label",
+            "Name the favourable value with --pos-label",
         ),
         (["{table}", "--environment", "site", "--reference", "z"], "no label 'z'"),
         (["{table}", "--environment", "site", "--seed", "-1"], "must not be negative"),

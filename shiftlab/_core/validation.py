@@ -195,6 +195,20 @@ def combine_labels(columns: Sequence[Column | Labels]) -> Labels:
     """Join labellings into one whose labels are the combinations that occur.
 
     A single labelling keeps its own labels; several are joined as text ("AK / 2013").
+
+    Parameters
+    ----------
+    columns : sequence of Column or Labels, each of n_rows
+        The labellings, without missing cells.
+
+    Returns
+    -------
+    Labels
+
+    Raises
+    ------
+    InputError
+        If joined labels are ambiguous, since a label contains the text that joins them.
     """
     parts = [_as_labels(column) for column in columns]
     if len(parts) == 1:
@@ -278,6 +292,19 @@ def check_weights(
     sample_weight: Any, n_rows: int, name: str = "sample_weight"
 ) -> np.ndarray | None:
     """Read row weights: finite, not negative, with a positive sum; None stays None.
+
+    Parameters
+    ----------
+    sample_weight : array of shape (n_rows,), or None
+        The weights.
+    n_rows : int
+        Rows of the table.
+    name : str, default "sample_weight"
+        What the argument is called in error messages.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_rows,), or None
 
     Raises
     ------

@@ -1,6 +1,7 @@
 """Rows of the estimators here: covariates, coded attributes and times, and twins of them."""
 
 import warnings
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,7 +21,7 @@ __all__ = ["EvolvingEstimator"]
 FARTHEST = 1.0
 
 
-class EvolvingEstimator(BaseEstimator):
+class EvolvingEstimator(BaseEstimator, ABC):
     """Base of the estimators that read attributes and times from columns of X or keywords.
 
     The constructor sets ``sensitive_features`` and ``environment``.
@@ -168,10 +169,11 @@ class EvolvingEstimator(BaseEstimator):
         twin = self._twins(values, coded, time, other)
         return rebuild(X, twin, self.sensitive_features, self.environment, to)
 
+    @abstractmethod
     def _twins(
         self, values: np.ndarray, coded: Coded, time: np.ndarray, other: Coded
     ) -> np.ndarray:
-        raise NotImplementedError
+        """Return the features that rows have with other attributes, shape (n_rows, n_features)."""
 
     @property
     def groups_(self) -> tuple[Any, ...]:

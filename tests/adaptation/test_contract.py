@@ -28,7 +28,9 @@ FRAME = DATA.frame.drop(columns="y")
 
 @parametrize_with_checks([EnvironmentAdaptiveRegressor(strategy="pooled")])
 def test_scikit_learn(estimator, check):
+    parameters = str(estimator.get_params())
     check(estimator)
+    assert str(estimator.get_params()) == parameters
 
 
 def adaptive(**options):

@@ -53,7 +53,7 @@ class Case:
     def predict(self, model, X, environment):
         return getattr(model, self.answer)(X, environment)
 
-    def same(self, found, expected=None):
+    def assert_same(self, found, expected=None):
         expected = self.expected if expected is None else expected
         tolerance = 1e-10 * np.abs(self.expected).max()
         np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance)
@@ -81,7 +81,7 @@ def test_repeated_and_split_predictions(case):
     np.testing.assert_array_equal(case.predict(case.model, NEW.X, NEW.environment), case.expected)
     for label in np.unique(NEW.environment):
         rows = NEW.environment == label
-        case.same(case.predict(case.model, NEW.X[rows], label), case.expected[rows])
+        case.assert_same(case.predict(case.model, NEW.X[rows], label), case.expected[rows])
 
 
 def test_order_of_rows_and_names_of_environments(case):
@@ -92,7 +92,7 @@ def test_order_of_rows_and_names_of_environments(case):
     other = case.fit(DATA.X.iloc[order], case.y[order], renamed[order])
     shuffled = np.random.default_rng(1).permutation(len(NEW.y))
     found = case.predict(other, NEW.X.iloc[shuffled], NEW.environment[shuffled])
-    case.same(found, case.expected[shuffled])
+    case.assert_same(found, case.expected[shuffled])
 
 
 def test_units(case):
@@ -100,11 +100,11 @@ def test_units(case):
         return X * [100.0, 0.01] + [5.0, -3.0]
 
     other = case.fit(scaled(DATA.X), case.y, DATA.environment)
-    case.same(case.predict(other, scaled(NEW.X), NEW.environment))
+    case.assert_same(case.predict(other, scaled(NEW.X), NEW.environment))
 
 
 @pytest.mark.parametrize("strategy", ["auto", "mask"])
 def test_units_of_the_outcome(strategy):
     one = Case(strategy=strategy)
     other = one.fit(DATA.X, 1000 * DATA.y - 7, DATA.environment)
-    one.same((one.predict(other, NEW.X, NEW.environment) + 7) / 1000)
+    one.assert_same((one.predict(other, NEW.X, NEW.environment) + 7) / 1000)

@@ -25,12 +25,16 @@ LABEL, NEW_LABEL = TRAIN.y > 0, NEW.y > 0
 
 @parametrize_with_checks([EnvironmentAdaptiveClassifier(strategy="pooled")])
 def test_the_classifier_keeps_the_rules(estimator, check):
+    parameters = str(estimator.get_params())
     check(estimator)
+    assert str(estimator.get_params()) == parameters
 
 
 @parametrize_with_checks([EnvironmentSummarizer(), BaselineRegressor()])
 def test_the_others_keep_the_rules(estimator, check):
+    parameters = str(estimator.get_params())
     check(estimator)
+    assert str(estimator.get_params()) == parameters
 
 
 class TestClassifier:

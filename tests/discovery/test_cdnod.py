@@ -170,4 +170,6 @@ if version("scikit-learn").startswith("1.6."):
 def test_scikit_learn_conventions(estimator, check):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
+        parameters = str(estimator.get_params())
         check(estimator)
+        assert str(estimator.get_params()) == parameters

@@ -40,7 +40,9 @@ class Logistic(torch.nn.Module):
     },
 )
 def test_are_estimators(estimator, check):
+    parameters = str(estimator.get_params())
     check(estimator)
+    assert str(estimator.get_params()) == parameters
 
 
 def test_integrated_gradients_of_a_logistic_model_are_known():

@@ -47,7 +47,9 @@ EXPECTED_FAILURES = {
     [KernelShapExplainer(random_state=0)], expected_failed_checks=lambda _: EXPECTED_FAILURES
 )
 def test_is_an_estimator(estimator, check):
+    parameters = str(estimator.get_params())
     check(estimator)
+    assert str(estimator.get_params()) == parameters
 
 
 def test_enumeration_is_the_definition():

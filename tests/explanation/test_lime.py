@@ -61,7 +61,9 @@ EXPECTED_FAILURES = {
 def test_is_an_estimator(estimator, check):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InputWarning)
+        parameters = str(estimator.get_params())
         check(estimator)
+        assert str(estimator.get_params()) == parameters
 
 
 class TestAnswers:

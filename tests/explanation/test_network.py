@@ -11,7 +11,9 @@ from shiftlab.explanation._network import _backward, _forward, _initial, _views
 
 @parametrize_with_checks([NetworkClassifier(hidden=(20,), epochs=60, random_state=0)])
 def test_scikit_learn_checks(estimator, check):
+    parameters = str(estimator.get_params())
     check(estimator)
+    assert str(estimator.get_params()) == parameters
 
 
 def tables(n=200):

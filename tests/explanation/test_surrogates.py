@@ -28,7 +28,9 @@ EXPECTED_FAILURES = {
     expected_failed_checks=lambda _: EXPECTED_FAILURES,
 )
 def test_is_an_estimator(estimator, check):
+    parameters = str(estimator.get_params())
     check(estimator)
+    assert str(estimator.get_params()) == parameters
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,9 @@ REASON = "the last column, which the accuracy asked for needs, is the attribute 
     expected_failed_checks=lambda _: {"check_classifiers_train": REASON},
 )
 def test_rules_of_scikit_learn(estimator, check):
+    parameters = str(estimator.get_params())
     check(estimator)
+    assert str(estimator.get_params()) == parameters
 
 
 def test_without_torch_the_error_names_the_extra(world, monkeypatch):

@@ -260,4 +260,6 @@ FAILS = {"CounterfactuallyFairClassifier": {"check_classifiers_train": REASON}}
     expected_failed_checks=lambda estimator: FAILS.get(type(estimator).__name__, {}),
 )
 def test_rules_of_scikit_learn(estimator, check):
+    parameters = str(estimator.get_params())
     check(estimator)
+    assert str(estimator.get_params()) == parameters

@@ -65,7 +65,9 @@ class Directions:
             ]
         )
 
-    def functions(self, coefficients: np.ndarray, codes: np.ndarray | None) -> np.ndarray:
+    def functions(
+        self, coefficients: np.ndarray, codes: np.ndarray | None, most: int | None = None
+    ) -> np.ndarray:
         """Return functions of z for a variable, shape (n, q); q may be 0.
 
         Parameters
@@ -74,19 +76,27 @@ class Directions:
             The first fit of the variable's features.
         codes : ndarray of shape (n,) or None
             Its categories.
+        most : int, optional
+            The first so many only.
         """
         n, d = self._scores.shape
-        parts = [np.empty((n, 0))]
+        most = n if most is None else most
+        parts, wanted = [np.empty((0, n))], most
         rank = min(rank_for(n), n // ROWS_EACH)
         if d > 1 and rank > 2:
-            most = int(np.clip(n // (ROWS_EACH * RANK), 1, MOST_DIRECTIONS))
-            for direction in self._steepest(coefficients, most):
+            count = int(np.clip(n // (ROWS_EACH * RANK), 1, MOST_DIRECTIONS))
+            for direction in self._steepest(coefficients, count):
+                if wanted <= 0:
+                    break
                 along = self._scores @ direction
-                parts.append(hermite_features(along / along.std(), rank, width=WIDTH)[:, 1:])
+                rank = min(rank, wanted + 1)
+                parts.append(hermite_features(along / along.std(), rank, width=WIDTH).T[1:])
+                wanted -= rank - 1
                 rank = min(rank, RANK)
-        if codes is not None and 0 < codes.max() < min(MOST_CATEGORIES, n // ROWS_PER_CATEGORY):
-            parts.append(class_posteriors(self._scores, codes))
-        return np.hstack(parts)
+        few = min(MOST_CATEGORIES, n // ROWS_PER_CATEGORY)
+        if wanted > 0 and codes is not None and 0 < codes.max() < few:
+            parts.append(class_posteriors(self._scores, codes).T[:wanted])
+        return np.concatenate(parts).T
 
     def _steepest(self, coefficients: np.ndarray, most: int) -> np.ndarray:
         """Return the leading eigenvectors of the outer products of gradients, one a row."""

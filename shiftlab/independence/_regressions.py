@@ -6,6 +6,7 @@ import numpy as np
 
 from shiftlab.backends import Array, to_device
 from shiftlab.independence._cache import ByteCache
+from shiftlab.independence._categories import Categories
 from shiftlab.independence._directions import Directions
 from shiftlab.independence._expansion import degrees_up_to, rank_for
 from shiftlab.independence._features import column_scores, product_features
@@ -53,7 +54,8 @@ class Regressions:
         """Return the regression on a set."""
 
         def make() -> tuple[Smoother, int]:
-            scores, codes = self._joined_scores(given), self._codes(given)
+            categories = Categories(self._codes(given), self.n_rows)
+            scores = categories.sorted(self._joined_scores(given))
             features, degrees, directions, probe = None, np.empty(0, dtype=int), None, None
             if scores.shape[1]:
                 single = scores.shape[1] == 1
@@ -65,7 +67,7 @@ class Regressions:
             found = Smoother(
                 features,
                 degrees,
-                codes,
+                categories,
                 criterion=self.options.selection,
                 ridge=self.options.reg,
                 directions=directions,

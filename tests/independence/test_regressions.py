@@ -67,7 +67,7 @@ def test_the_rows_tell_how_much_noise_is_left():
     smoother = Regressions(variables, options, ByteCache(2**28)).smoother((2, 3, 4, 5))
     found = smoother.residuals(noise)
     assert found.left.shape == (240, 200)
-    measured = (found.values[smoother._probe] ** 2).mean(axis=1)
+    measured = (found.values[smoother.probed_rows] ** 2).mean(axis=1)
     assert np.corrcoef(measured, found.left.mean(axis=1))[0, 1] > 0.8
     assert measured.mean() == pytest.approx(found.left.mean(), rel=0.05)
     common = _common_leverage(found.left, found.left)

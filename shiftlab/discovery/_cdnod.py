@@ -20,7 +20,7 @@ from shiftlab.discovery._phases import Settings, run_phases
 from shiftlab.discovery._prepare import prepare
 from shiftlab.discovery._result import DiscoveryResult, EdgeReason
 from shiftlab.discovery._surrogate import read_surrogate
-from shiftlab.discovery._tests import read_test
+from shiftlab.discovery._tests import prepare_test, read_test
 from shiftlab.exceptions import InputError, NumericalWarning
 from shiftlab.graphs import Knowledge
 
@@ -250,10 +250,10 @@ class CDNOD(BaseEstimator):
         check_option(self.missing, ("raise", "pairwise"), "missing")
         if not isinstance(self.margin, (int, float, np.number)) or not self.margin >= 0:
             raise InputError(f"margin must be a number of at least 0, found {self.margin!r}.")
-        test = read_test(self.ci_test)
+        test, alpha = read_test(self.ci_test), check_fraction(self.alpha, "alpha")
         return Settings(
-            make_test=lambda table: test.fit(table, missing=self.missing),
-            alpha=check_fraction(self.alpha, "alpha"),
+            make_test=lambda table: prepare_test(test, table, self.missing, alpha),
+            alpha=alpha,
             max_cond=check_integer(self.max_cond, "max_cond", minimum=0),
             correction=self.correction,
             orient=self.orient,

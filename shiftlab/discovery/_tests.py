@@ -7,9 +7,14 @@ import numpy as np
 
 from shiftlab._core.names import join_names
 from shiftlab.exceptions import InputError
-from shiftlab.independence import IndependenceTest, named_test
+from shiftlab.independence import KCI, IndependenceTest, KernelTest, named_test
 
-__all__ = ["Answers", "read_test"]
+__all__ = ["Answers", "prepare_test", "read_test"]
+
+#: Rows that are asked first by a test whose time grows with them.
+SCREEN_ROWS = 2000
+#: At smaller levels a p-value that leaves no doubt might not be small enough.
+LEAST_SCREENED_ALPHA = 1e-6
 
 
 class Answers:
@@ -105,3 +110,23 @@ def read_test(ci_test: Any) -> Any:
             f"{type(ci_test).__name__}."
         )
     return ci_test
+
+
+def prepare_test(test: Any, table: Any, missing: str, alpha: float) -> Any:
+    """Fit a test to a table for a search at some level.
+
+    Parameters
+    ----------
+    test : IndependenceTest
+    table : table
+        All nodes.
+    missing : {"raise", "pairwise"}
+    alpha : float
+
+    Returns
+    -------
+    IndexedTest
+    """
+    if isinstance(test, (KernelTest, KCI)) and alpha >= LEAST_SCREENED_ALPHA:
+        return test.fit(table, missing=missing, screen_rows=SCREEN_ROWS)
+    return test.fit(table, missing=missing)

@@ -4,12 +4,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from shiftlab._core.checks import check_option
+from shiftlab._core.checks import check_integer, check_option
 from shiftlab.independence._indexed import IndexedTest
 from shiftlab.independence._protocol import CIResult, Engine
 from shiftlab.independence._variables import Variable, question_variables, table_variables
 
 __all__ = ["DataTest"]
+
+
+#: Fewer rows than this tell nothing beyond doubt.
+FEWEST_SCREENED = 100
 
 
 class DataTest(ABC):
@@ -52,6 +56,7 @@ class DataTest(ABC):
         *,
         groups: Mapping[str, Sequence[str]] | None = None,
         missing: str = "raise",
+        screen_rows: int | None = None,
     ) -> IndexedTest:
         """Prepare the test for many questions about one table.
 
@@ -64,6 +69,12 @@ class DataTest(ABC):
             column is a variable of its own.
         missing : {"raise", "pairwise"}, default "raise"
             "pairwise" uses, for each question, the rows in which its variables are complete.
+        screen_rows : int, optional
+            In a table of at least three times as many rows, `IndexedTest.pvalue` and
+            `IndexedTest.pvalues` ask so many rows first, spread evenly over what rows hold, and
+            take their p-value if it is below 1e-10: a dependence that some of the rows show beyond
+            doubt needs no others. Independence is always told by all rows, and so is every answer
+            of `IndexedTest.test`.
 
         Returns
         -------
@@ -75,8 +86,12 @@ class DataTest(ABC):
             If cells are missing and may not be left out, or a group is wrong.
         """
         check_option(missing, ("raise", "pairwise"), "missing")
+        if screen_rows is not None:
+            check_integer(screen_rows, "screen_rows", minimum=FEWEST_SCREENED)
         variables = table_variables(data, groups)
-        return IndexedTest(self.name, variables, self._engine, missing=missing)
+        return IndexedTest(
+            self.name, variables, self._engine, missing=missing, screen_rows=screen_rows
+        )
 
     @abstractmethod
     def _engine(self, variables: tuple[Variable, ...]) -> Engine:

@@ -4,9 +4,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
+from scipy.stats import rankdata
 
 from shiftlab._core.names import join_names
 from shiftlab._core.parallel import parallel_map
@@ -17,7 +19,11 @@ from shiftlab.independence._variables import Variable
 __all__ = ["IndexedTest"]
 
 Key = tuple[int, int, tuple[int, ...]]
+Answer = tuple[Outcome, int, Engine]
 UNDEFINED = "the statistic is undefined"
+#: A p-value on some of the rows below this answers a question; so do no fewer rows than this
+#: multiple of them.
+SURE, LEAST_SAVING = 1e-10, 3
 
 
 class IndexedTest:
@@ -36,6 +42,8 @@ class IndexedTest:
         Turns variables without missing cells into an engine.
     missing : {"raise", "pairwise"}, default "raise"
         "pairwise" uses, for each question, the rows in which its variables are complete.
+    screen_rows : int, optional
+        See `DataTest.fit`.
 
     Attributes
     ----------
@@ -60,6 +68,7 @@ class IndexedTest:
         make_engine: Callable[[tuple[Variable, ...]], Engine],
         *,
         missing: str = "raise",
+        screen_rows: int | None = None,
     ) -> None:
         self.name = name
         self.variables = variables
@@ -70,8 +79,10 @@ class IndexedTest:
         self.seconds = 0.0
         self.tests_by_size: Counter[int] = Counter()
         self._make_engine = make_engine
-        self._engines: dict[bytes, Engine] = {}
-        self._known: dict[Key, tuple[Outcome, int, Engine]] = {}
+        self._engines: dict[tuple[bytes, bool], Engine] = {}
+        self._known: dict[Key, Answer] = {}
+        self._screen_rows = screen_rows
+        self._screened: dict[Key, Answer] = {}
         gaps = [v.name for v in variables if v.missing.any()]
         if gaps and missing == "raise":
             raise InputError(
@@ -87,6 +98,11 @@ class IndexedTest:
     def n_variables(self) -> int:
         """Number of variables."""
         return len(self.variables)
+
+    @property
+    def n_screened(self) -> int:
+        """Questions that some of the rows have answered."""
+        return len(self._screened)
 
     @property
     def undefined(self) -> list[Key]:
@@ -140,7 +156,7 @@ class IndexedTest:
             Never NaN.
         """
         with self._clock():
-            return float(self._answer(self._key(i, j, given))[0].pvalue)
+            return float(self._decided(self._key(i, j, given))[0].pvalue)
 
     def pvalues(self, queries: Iterable[Query], *, n_jobs: int | None = None) -> np.ndarray:
         """Answer many questions, ordered inside so that conditioning sets are shared.
@@ -161,11 +177,11 @@ class IndexedTest:
         keys = [self._key(*query) for query in queries]
         ordered = sorted(set(keys), key=lambda k: (len(k[2]), k[2], k[0], k[1]))
         if n_jobs not in (None, 1):
-            self._answer_in_parallel([k for k in ordered if k not in self._known], n_jobs)
+            new = [k for k in ordered if k not in self._known and k not in self._screened]
+            self._decide_in_parallel(new, n_jobs)
         with self._clock():
-            for key in ordered:
-                self._answer(key)
-        return np.array([self._known[key][0].pvalue for key in keys], dtype=np.float64)
+            found = {key: self._decided(key)[0].pvalue for key in ordered}
+        return np.array([found[key] for key in keys], dtype=np.float64)
 
     def index(self, variable: int | str) -> int:
         """Return the position of a variable.
@@ -206,23 +222,33 @@ class IndexedTest:
         yield
         self.seconds += time.process_time() - start
 
-    def _answer(self, key: Key) -> tuple[Outcome, int, Engine]:
+    def _decided(self, key: Key) -> Answer:
+        """Answer from some of the rows where these leave no doubt, else from all."""
+        if key not in self._known and self._screen_rows is not None:
+            if key in self._screened:
+                self.n_lookups += 1
+                return self._screened[key]
+            engine, n_rows, is_part = self._engine(key, self._screen_rows)
+            if is_part and (found := _defined(engine.evaluate(*key))).pvalue < SURE:
+                return self._remember(key, (found, n_rows, engine), screened=True)
+        return self._answer(key)
+
+    def _answer(self, key: Key) -> Answer:
         known = self._known.get(key)
         if known is not None:
             self.n_lookups += 1
             return known
-        engine, n_rows = self._engine(key)
+        engine, n_rows, _ = self._engine(key)
         return self._remember(key, (_defined(engine.evaluate(*key)), n_rows, engine))
 
-    def _remember(
-        self, key: Key, answer: tuple[Outcome, int, Engine]
-    ) -> tuple[Outcome, int, Engine]:
-        self._known[key] = answer
-        self.n_tests += 1
-        self.tests_by_size[len(key[2])] += 1
+    def _remember(self, key: Key, answer: Answer, *, screened: bool = False) -> Answer:
+        if key not in self._screened:
+            self.n_tests += 1
+            self.tests_by_size[len(key[2])] += 1
+        (self._screened if screened else self._known)[key] = answer
         return answer
 
-    def _answer_in_parallel(self, keys: list[Key], n_jobs: int | None) -> None:
+    def _decide_in_parallel(self, keys: list[Key], n_jobs: int | None) -> None:
         from joblib import effective_n_jobs
 
         workers = max(1, min(effective_n_jobs(n_jobs), len(keys)))
@@ -231,37 +257,64 @@ class IndexedTest:
             while edges[edge] < len(keys) and keys[edges[edge]][2] == keys[edges[edge] - 1][2]:
                 edges[edge] += 1
         edges = np.maximum.accumulate(edges)
-        missing = "raise" if self._missing is None else "pairwise"
-        bare = IndexedTest(self.name, self.variables, self._make_engine, missing=missing)
+        bare = IndexedTest(
+            self.name,
+            self.variables,
+            self._make_engine,
+            missing="raise" if self._missing is None else "pairwise",
+            screen_rows=self._screen_rows,
+        )
         tasks = [(bare, keys[a:b]) for a, b in pairwise(edges) if a < b]
         for (_, part), (outcomes, seconds) in zip(
-            tasks, parallel_map(_answers, tasks, n_jobs=n_jobs), strict=True
+            tasks, parallel_map(_decisions, tasks, n_jobs=n_jobs), strict=True
         ):
             self.seconds += seconds
-            for key, outcome in zip(part, outcomes, strict=True):
-                engine, n_rows = self._engine(key)
-                self._remember(key, (outcome, n_rows, engine))
+            for key, (outcome, screened) in zip(part, outcomes, strict=True):
+                engine, n_rows, _ = self._engine(key, self._screen_rows if screened else None)
+                self._remember(key, (outcome, n_rows, engine), screened=screened)
 
-    def _engine(self, key: Key) -> tuple[Engine, int]:
-        """Return the engine for the rows that are complete in a question."""
+    def _engine(self, key: Key, most: int | None = None) -> tuple[Engine, int, bool]:
+        """Return the engine for the rows that are complete in a question, at most so many.
+
+        Also return the number of rows, and whether they are only a part of the complete ones.
+        """
         rows: np.ndarray = np.array([], dtype=bool)
         if self._missing is not None:
             rows = np.asarray(~self._missing[:, [key[0], key[1], *key[2]]].any(axis=1))
         mask = b"" if rows.all() else np.packbits(rows).tobytes()
         n_rows = int(rows.sum()) if mask else self.n_rows
-        if mask not in self._engines:
-            self._engines[mask] = self._make_engine(
-                tuple(v.take(np.flatnonzero(rows)) for v in self.variables)
-                if mask
-                else self.variables
-            )
-        return self._engines[mask], n_rows
+        is_part = most is not None and n_rows >= LEAST_SAVING * most
+        name = mask, is_part
+        if name not in self._engines:
+            variables = self.variables
+            if mask or is_part:
+                chosen = self._order if not mask else self._order[rows[self._order]]
+                chosen = _spread(chosen, most) if is_part and most else np.sort(chosen)
+                variables = tuple(v.take(chosen) for v in variables)
+            self._engines[name] = self._make_engine(variables)
+        return self._engines[name], most if is_part and most else n_rows, is_part
+
+    @cached_property
+    def _order(self) -> np.ndarray:
+        """Rows by what they hold, so that some of them can stand for all in any order."""
+        place = np.zeros(self.n_rows)
+        for variable in self.variables:
+            for column in variable.numbers.T:
+                place += rankdata(np.nan_to_num(column, nan=0.0))
+            if variable.codes is not None:
+                place += np.bincount(variable.codes)[variable.codes]
+        return np.argsort(place, kind="stable")
 
 
-def _answers(test: IndexedTest, keys: list[Key]) -> tuple[list[Outcome], float]:
-    """Answer questions in a worker; return CPU time too."""
+def _spread(order: np.ndarray, most: int) -> np.ndarray:
+    """Return so many of the rows, evenly spaced."""
+    return np.sort(order[((np.arange(most) + 0.5) * len(order) / most).astype(int)])
+
+
+def _decisions(test: IndexedTest, keys: list[Key]) -> tuple[list[tuple[Outcome, bool]], float]:
+    """Answer questions in a worker, and tell which by some of the rows; return CPU time too."""
     with test._clock():
-        outcomes = [test._answer(key)[0] for key in keys]
+        outcomes = [(test._decided(key)[0], key in test._screened) for key in keys]
     return outcomes, test.seconds
 
 

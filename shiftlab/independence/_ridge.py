@@ -4,10 +4,13 @@ import numpy as np
 
 from shiftlab.backends import Array, array_namespace
 
-__all__ = ["Ridge", "uncorrelated"]
+__all__ = ["Ridge", "best", "uncorrelated"]
 
 #: Ridges that are tried, relative to the number of rows (within a category: to the mean size).
 RIDGES = np.exp(np.linspace(np.log(1e-7), np.log(30.0), 26))
+#: Generalised cross-validation counts each degree of freedom of a regression as so many: errors
+#: of the two regressions of a test multiply, so it wants less smoothing than prediction does.
+COST = 0.5
 #: Directions with less than this share of the largest variance are left out.
 LEAST_VARIANCE = 1e-10
 
@@ -55,12 +58,10 @@ class Ridge:
         loss = self.loss(shares, projected**2, total, used[None, :])
         return best(shares, loss)
 
-    def loss(
-        self, shares: Array, squares: Array, total: Array, used: Array | int, cost: float = 1.0
-    ) -> Array:
+    def loss(self, shares: Array, squares: Array, total: Array, used: Array | int) -> Array:
         """Criterion of each ridge and column; `squares` are those of the coefficients."""
         xp, n = array_namespace(shares), self._n
-        degrees = cost * xp.sum(shares, axis=1)[:, None] + used
+        degrees = COST * xp.sum(shares, axis=1)[:, None] + used
         if self._criterion == "gcv":
             left = total[None, :] - (2 * shares - shares**2) @ squares
             return xp.clip(left, min=1e-300) / xp.clip(1 - degrees / n, min=1e-3) ** 2

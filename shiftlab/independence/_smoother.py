@@ -26,9 +26,6 @@ __all__ = ["Residuals", "Smoother"]
 
 #: Decays of the prior variance from one degree to the next: from wide to narrow kernels.
 DECAYS = (0.4, 0.75)
-#: Generalised cross-validation counts each degree of freedom of the regression over all rows as
-#: so many: errors of the two regressions multiply, so a test wants less smoothing than prediction.
-POOLED_COST = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,7 +200,7 @@ class Smoother:
         for which, (values, directions) in enumerate(self._bases):
             projected = xp.matrix_transpose(directions) @ moments
             shares = self._ridge.shares(values)
-            loss = self._ridge.loss(shares, projected**2, total, n_means, POOLED_COST)
+            loss = self._ridge.loss(shares, projected**2, total, n_means)
             found.append((float(xp.sum(xp.min(loss, axis=0))), which, projected, shares, loss))
         _, which, projected, shares, loss = min(found, key=lambda f: f[:2])
         chosen = best(shares, loss)

@@ -19,7 +19,7 @@ __all__ = ["Given", "RegressionOptions", "Regressions"]
 #: polynomials; how fast their prior variances fall is chosen from the data.
 Z_WIDTH = 3.0
 #: Rows that stand for all where gradients and leverages are averaged.
-PROBED_ROWS = 300
+PROBED_ROWS = 200
 
 
 class RegressionOptions(NamedTuple):
@@ -58,9 +58,7 @@ class Regressions:
             scores = categories.sorted(self._joined_scores(given))
             features, degrees, directions, probe = None, np.empty(0, dtype=int), None, None
             if scores.shape[1]:
-                single = scores.shape[1] == 1
-                most = rank_for(self.n_rows) if single else self.options.n_features
-                table, degrees = degrees_up_to(scores.shape[1], min(most, max(self.n_rows // 4, 2)))
+                table, degrees = degrees_up_to(scores.shape[1], self._most(scores.shape[1]))
                 features = to_device(product_features(scores, table, Z_WIDTH), self.options.device)
                 probe = _spread_rows(scores)
                 directions = Directions(scores, table, Z_WIDTH, probe)
@@ -102,6 +100,12 @@ class Regressions:
 
         made: np.ndarray = self._cache.get(("scores", k), make)
         return made
+
+    def _most(self, d: int) -> int:
+        """How many functions of d numbers so many rows can bear: fast at first, then slower."""
+        n = self.n_rows
+        wanted = rank_for(n) if d == 1 else min(self.options.n_features, 100 + n // 40)
+        return min(wanted, max(n // 4, 2))
 
     def _joined_scores(self, given: tuple[int, ...]) -> np.ndarray:
         parts = [self.scores(k) for k in given]

@@ -9,7 +9,7 @@ from shiftlab.independence._cache import ByteCache
 from shiftlab.independence._directions import class_posteriors
 from shiftlab.independence._expansion import hermite_features, hermite_slopes, rank_for
 from shiftlab.independence._kernel_pair import _common_leverage
-from shiftlab.independence._regressions import RegressionOptions, Regressions
+from shiftlab.independence._regressions import PROBED_ROWS, RegressionOptions, Regressions
 from shiftlab.independence._variables import question_variables
 
 
@@ -66,7 +66,7 @@ def test_the_rows_tell_how_much_noise_is_left():
     options = RegressionOptions(reg=1e-3)
     smoother = Regressions(variables, options, ByteCache(2**28)).smoother((2, 3, 4, 5))
     found = smoother.residuals(noise)
-    assert found.left.shape == (240, 200)
+    assert found.left.shape == (PROBED_ROWS, 200)
     measured = (found.values[smoother.probed_rows] ** 2).mean(axis=1)
     assert np.corrcoef(measured, found.left.mean(axis=1))[0, 1] > 0.8
     assert measured.mean() == pytest.approx(found.left.mean(), rel=0.05)

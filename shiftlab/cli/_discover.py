@@ -77,6 +77,13 @@ def _add_columns(group: Any) -> None:
     several("--exclude", "columns to leave out (identifiers, bookkeeping)")
     several("--categorical", "columns of numbers that are codes")
     group.add_argument(
+        "--group",
+        action="append",
+        default=[],
+        metavar="NAME=COL,COL",
+        help="columns that form one variable together (repeat for further ones)",
+    )
+    group.add_argument(
         "--missing-cells",
         choices=("raise", "pairwise"),
         default="raise",
@@ -204,16 +211,32 @@ def _search(
         missing=options.missing_cells,
         progress=not options.quiet,
     )
+    groups = _groups(options.group, [str(name) for name in frame.columns])
     if not options.bootstrap:
-        return model.fit(frame).result_, None
+        return model.fit(frame, groups=groups).result_, None
     repeated = BootstrapDiscovery(
         model,
         n_resamples=options.bootstrap,
         random_state=options.seed,
         n_jobs=options.jobs,
         progress=not options.quiet,
-    ).fit(frame)
+    ).fit(frame, groups=groups)
     return repeated.estimator_.result_, repeated.support_
+
+
+def _groups(given: list[str], names: list[str]) -> dict[str, list[str]]:
+    """Read NAME=COL,COL."""
+    from shiftlab.exceptions import InputError
+
+    found = {}
+    for text in given:
+        name, separator, columns = text.partition("=")
+        if not (name and separator and columns):
+            raise InputError(f"--group must look like NAME=COL,COL, found {text!r}.")
+        if name in found:
+            raise InputError(f"--group names {name!r} twice.")
+        found[name] = existing_columns([columns], names, "--group")
+    return found
 
 
 def _write_graphs(result: "DiscoveryResult", folder: Path) -> list[str]:

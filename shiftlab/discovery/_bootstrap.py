@@ -1,6 +1,7 @@
 """Stability: how often a search finds an edge and a direction when the rows are drawn anew."""
 
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -201,7 +202,14 @@ class BootstrapDiscovery(BaseEstimator):
         self.n_jobs = n_jobs
         self.progress = progress
 
-    def fit(self, X: Any, y: Any = None, *, environment: Any = None) -> "BootstrapDiscovery":
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        environment: Any = None,
+        groups: Mapping[str, Sequence[str]] | None = None,
+    ) -> "BootstrapDiscovery":
         """Search on all rows, and on rows drawn anew.
 
         Parameters
@@ -211,6 +219,8 @@ class BootstrapDiscovery(BaseEstimator):
         y : None
             Ignored; present for scikit-learn.
         environment : array of shape (n_rows,), optional
+            As for `CDNOD`.
+        groups : mapping of str to sequence of str, optional
             As for `CDNOD`.
 
         Returns
@@ -224,7 +234,7 @@ class BootstrapDiscovery(BaseEstimator):
         base = CDNOD() if self.estimator is None else self.estimator
         if base.lags:
             raise InputError("Rows drawn anew have no past: a search with lags cannot be repeated.")
-        self.estimator_ = clone(base).fit(X, environment=environment)
+        self.estimator_ = clone(base).fit(X, environment=environment, groups=groups)
         covariates, values = split_channel(X, base.environment, environment, "environment")
         table = as_table(covariates)
         with warnings.catch_warnings():
@@ -235,7 +245,7 @@ class BootstrapDiscovery(BaseEstimator):
         worker = clone(base).set_params(environment=None, environment_type=surrogate.kind)
         worker.set_params(progress=False, categorical_features=_codes(base, table, kept))
         labels = surrogate.column.labels()
-        task = (worker, table.select(kept), labels, codes, self.resampling)
+        task = (worker, table.select(kept), labels, codes, groups, self.resampling)
         results = seeded_map(
             _search_again,
             [task] * self.n_resamples,
@@ -279,6 +289,7 @@ def _search_again(
     table: Table,
     labels: Any,
     codes: np.ndarray,
+    groups: Mapping[str, Sequence[str]] | None,
     resampling: str,
     seed: Any,
 ) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
@@ -297,7 +308,7 @@ def _search_again(
     frame = pd.DataFrame({column.name: column.labels() for column in part})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ShiftlabWarning)
-        result = clone(worker).fit(frame, environment=labels[rows]).result_
+        result = clone(worker).fit(frame, environment=labels[rows], groups=groups).result_
     return result.graph.marks, result.graph.nodes, result.changing
 
 

@@ -16,6 +16,7 @@ from shiftlab._core.progress import Progress
 from shiftlab.discovery._describe import describe
 from shiftlab.discovery._driving_force import DrivingForce
 from shiftlab.discovery._lags import add_lags
+from shiftlab.discovery._nodes import nodes_of, read_groups, with_past
 from shiftlab.discovery._phases import Settings, run_phases
 from shiftlab.discovery._prepare import prepare
 from shiftlab.discovery._result import DiscoveryResult, EdgeReason
@@ -154,7 +155,14 @@ class CDNOD(BaseEstimator):
         self.lags = lags
         self.progress = progress
 
-    def fit(self, X: Any, y: Any = None, *, environment: Any = None) -> "CDNOD":
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        environment: Any = None,
+        groups: Mapping[str, Sequence[str]] | None = None,
+    ) -> "CDNOD":
         """Find the graph.
 
         Parameters
@@ -166,6 +174,9 @@ class CDNOD(BaseEstimator):
         environment : array of shape (n_rows,) or (n_rows, k), optional
             Labels, several context columns, or times (numbers or dates). With neither this nor a
             column named in the constructor the order of the rows is taken as time.
+        groups : mapping of str to sequence of str, optional
+            Columns that form one variable together, such as the coordinates of a place, by the
+            name of that variable; every other column is a variable of its own.
 
         Returns
         -------
@@ -175,7 +186,7 @@ class CDNOD(BaseEstimator):
         Raises
         ------
         InputError
-            If the table, the environment, the knowledge or an option is not usable.
+            If the table, the environment, the groups, the knowledge or an option is not usable.
         """
         check_frame(X)
         validate_data(self, X, skip_check_array=True)
@@ -185,19 +196,27 @@ class CDNOD(BaseEstimator):
         name = self.environment if isinstance(self.environment, str) else ""
         surrogate, notes = read_surrogate(values, table.n_rows, self.environment_type, name)
         table = table.with_kinds(dict.fromkeys(self._categorical(table), "categorical"))
+        joined, categorical = read_groups(groups, table), self._categorical(table)
         if check_integer(self.lags, "lags", minimum=0):
-            table, surrogate, past = add_lags(table, surrogate, self.lags)
+            present = {*nodes_of(table.names, joined)}
+            table, surrogate = add_lags(table, surrogate, self.lags)
+            joined = with_past(joined, self.lags)
+            past = {*nodes_of(table.names, joined)} - present
             settings = replace(settings, past=frozenset(past))
-        prepared = prepare(table, surrogate, self._categorical(table))
-        _check_knowledge(settings.knowledge, table, prepared.merged)
+        prepared = prepare(table, surrogate, categorical, joined)
+        nodes = tuple(nodes_of(table.names, joined))
+        _check_knowledge(settings.knowledge, nodes, prepared.merged)
         for warning in (*notes, *prepared.warnings):
             warnings.warn(warning, stacklevel=2)
-        root_name = _free_name(surrogate.name, table)
+        root_name = _free_name(surrogate.name, (*table.names, *nodes))
         found = run_phases(prepared, settings, root_name)
         if found.tests.undefined:
             warnings.warn(NumericalWarning(found.tests.undefined), stacklevel=2)
         said = [str(warning) for warning in (*notes, *prepared.warnings)]
-        self._set_attributes(describe(found, prepared, root_name, self._options(settings), said))
+        options = self._options(settings)
+        if joined:
+            options["groups"] = {name: list(members) for name, members in joined.items()}
+        self._set_attributes(describe(found, prepared, root_name, options, said))
         return self
 
     def driving_force(self, variable: str) -> DrivingForce:
@@ -252,7 +271,7 @@ class CDNOD(BaseEstimator):
             raise InputError(f"margin must be a number of at least 0, found {self.margin!r}.")
         test, alpha = read_test(self.ci_test), check_fraction(self.alpha, "alpha")
         return Settings(
-            make_test=lambda table: prepare_test(test, table, self.missing, alpha),
+            make_test=lambda table, groups: prepare_test(test, table, groups, self.missing, alpha),
             alpha=alpha,
             max_cond=check_integer(self.max_cond, "max_cond", minimum=0),
             correction=self.correction,
@@ -311,8 +330,10 @@ def _read_knowledge(knowledge: Any) -> Knowledge:
     return knowledge if isinstance(knowledge, Knowledge) else Knowledge.from_dict(knowledge)
 
 
-def _check_knowledge(knowledge: Knowledge, table: Table, merged: Mapping[str, str]) -> None:
-    knowledge.check_names(table.names)
+def _check_knowledge(
+    knowledge: Knowledge, names: tuple[str, ...], merged: Mapping[str, str]
+) -> None:
+    knowledge.check_names(names)
     for name in knowledge.names:
         if name in merged:
             raise InputError(
@@ -321,8 +342,8 @@ def _check_knowledge(knowledge: Knowledge, table: Table, merged: Mapping[str, st
             )
 
 
-def _free_name(name: str, table: Table) -> str:
+def _free_name(name: str, taken: Sequence[str]) -> str:
     """Name the environment's node like no variable."""
-    while name in table.names:
+    while name in taken:
         name = f"{name} (environment)"
     return name

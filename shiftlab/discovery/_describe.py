@@ -40,7 +40,7 @@ def describe(
     notes : list of str
         Said so far.
     """
-    names = (*prepared.table.names, root_name)
+    names = (*prepared.nodes, root_name)
     marks = found.orientation.marks
     order = {name: k for k, name in enumerate((*prepared.names, root_name))}
     edges = _edges(marks, names)

@@ -1,6 +1,5 @@
 """The past as further variables: each variable again, some steps earlier."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -13,9 +12,7 @@ from shiftlab.exceptions import DegenerateDataError
 __all__ = ["add_lags"]
 
 
-def add_lags(
-    table: Table, surrogate: Surrogate, lags: int
-) -> tuple[Table, Surrogate, Mapping[str, str]]:
+def add_lags(table: Table, surrogate: Surrogate, lags: int) -> tuple[Table, Surrogate]:
     """Append the columns of earlier rows, within each environment.
 
     Along time rows are sorted by it; within a labelled environment they keep their order. Rows
@@ -36,8 +33,6 @@ def add_lags(
         With columns such as ``x[t-1]``.
     surrogate : Surrogate
         Of the rows that are kept.
-    past : mapping of str to str
-        Name of each earlier column and the variable it repeats.
     """
     values = surrogate.column.values
     order = np.argsort(values, kind="stable")
@@ -52,10 +47,8 @@ def add_lags(
             f"lags: no environment has more than {lags} rows, so no row has a complete past."
         )
     columns: list[Column] = [column.take(order[kept]) for column in table]
-    past: dict[str, str] = {}
     for lag in range(1, lags + 1):
         for column in table:
             name = f"{column.name}[t-{lag}]"
-            past[name] = column.name
             columns.append(replace(column.take(order[kept - lag]), name=name))
-    return Table(tuple(columns), len(kept)), surrogate.take(order[kept]), past
+    return Table(tuple(columns), len(kept)), surrogate.take(order[kept])

@@ -18,6 +18,7 @@ from shiftlab.discovery._independent_changes import (
 )
 from shiftlab.discovery._markov import orient_and_restore
 from shiftlab.discovery._modules import Group, Mechanisms
+from shiftlab.discovery._nodes import Groups
 from shiftlab.discovery._orient import Direction, Orientation, orient
 from shiftlab.discovery._prepare import Prepared
 from shiftlab.discovery._search import Rules, Skeleton, find_skeleton
@@ -41,7 +42,7 @@ class Settings:
     Attributes
     ----------
     make_test : callable
-        Prepares the independence test for a table.
+        Prepares the independence test for a table and the columns that form a variable together.
     alpha, max_cond, correction, orient, margin
         See `shiftlab.discovery.CDNOD`.
     knowledge : Knowledge
@@ -50,7 +51,7 @@ class Settings:
         Variables of earlier rows.
     """
 
-    make_test: Callable[[Table], Any]
+    make_test: Callable[[Table, Groups], Any]
     alpha: float
     max_cond: int
     correction: str
@@ -106,15 +107,17 @@ def run_phases(prepared: Prepared, settings: Settings, root_name: str) -> Findin
         Name of the environment's node.
     """
     table, surrogate = prepared.table, prepared.surrogate
-    names = (*table.names, root_name)
+    names = (*prepared.nodes, root_name)
     root_column = replace(surrogate.column, name=root_name)
     if surrogate.is_constant:  # nothing can be tested against it
         root_column = Column(root_name, "numeric", np.arange(table.n_rows, dtype=float))
-        knowledge = replace(settings.knowledge, changing=(), unchanging=table.names)
+        knowledge = replace(settings.knowledge, changing=(), unchanging=tuple(prepared.nodes))
     else:
         knowledge = settings.knowledge
     root = len(names) - 1
-    tests = Answers(settings.make_test(Table((*table.columns, root_column), table.n_rows)))
+    joined = {name: columns for name, columns in prepared.nodes.items() if columns != (name,)}
+    whole = Table((*table.columns, root_column), table.n_rows)
+    tests = Answers(settings.make_test(whole, joined))
     rules = Rules.of(names, root, knowledge, settings.past)
     skeleton = find_skeleton(
         tests,
@@ -135,7 +138,9 @@ def run_phases(prepared: Prepared, settings: Settings, root_name: str) -> Findin
     )
     found = Findings(tests, skeleton, state, state.marks.copy(), root)
     if found.changing:
-        mechanisms = Mechanisms([(column,) for column in table], surrogate)
+        mechanisms = Mechanisms(
+            [[table[c] for c in node] for node in prepared.nodes.values()], surrogate
+        )
         if settings.orient == "changes":
             _orient_by_changes(found, mechanisms, settings.margin)
         _find_forces(found, mechanisms, surrogate)

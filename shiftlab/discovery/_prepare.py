@@ -13,6 +13,7 @@ import numpy as np
 from shiftlab._core.columns import Column
 from shiftlab._core.frames import Table
 from shiftlab._core.names import join_names
+from shiftlab.discovery._nodes import Groups, nodes_of
 from shiftlab.discovery._surrogate import Surrogate
 from shiftlab.exceptions import DegenerateDataError, DegenerateDataWarning, InputWarning
 
@@ -32,12 +33,14 @@ class Prepared:
     ----------
     table : Table
         Columns that vary, each once, in an order that follows from their content.
+    nodes : dict of str to tuple of str
+        The columns of each variable, in the order of `table`.
     surrogate : Surrogate
         Its rows in the order of `table`.
     names : tuple of str
         All variables in the caller's order but those merged into another.
     constant : tuple of str
-        Columns without variation.
+        Variables without variation.
     merged : dict of str to str
         Columns that repeat another one, and which.
     warnings : tuple of Warning
@@ -45,6 +48,7 @@ class Prepared:
     """
 
     table: Table
+    nodes: dict[str, tuple[str, ...]]
     surrogate: Surrogate
     names: tuple[str, ...]
     constant: tuple[str, ...]
@@ -52,7 +56,9 @@ class Prepared:
     warnings: tuple[Warning, ...]
 
 
-def prepare(table: Table, surrogate: Surrogate, categorical: Sequence[str]) -> Prepared:
+def prepare(
+    table: Table, surrogate: Surrogate, categorical: Sequence[str], groups: Groups
+) -> Prepared:
     """Set constant and repeated columns aside and bring the rest into its own order.
 
     Parameters
@@ -63,6 +69,8 @@ def prepare(table: Table, surrogate: Surrogate, categorical: Sequence[str]) -> P
         The environment of each row.
     categorical : sequence of str
         Columns to read as categories.
+    groups : mapping of str to tuple of str
+        Columns that form one variable together; these are not merged.
 
     Returns
     -------
@@ -74,12 +82,19 @@ def prepare(table: Table, surrogate: Surrogate, categorical: Sequence[str]) -> P
             f"X has n_samples={table.n_rows} rows; at least 4 are needed for a single test."
         )
     notes: list[Warning] = _warn_codes(table, categorical)
-    constant = [c.name for c in table if _is_constant(c)]
+    still = [c.name for c in table if _is_constant(c)]
+    nodes = nodes_of(table.names, groups)
+    constant = tuple(node for node, members in nodes.items() if {*members} <= {*still})
     if constant:
         said = f"{join_names(constant)} does not vary; it is kept as an isolated variable."
         notes.append(DegenerateDataWarning(said))
-    varying = table.drop(constant)
-    merged = _repeated(varying)
+    for node, members in nodes.items():
+        if node not in constant and (idle := [name for name in members if name in still]):
+            said = f"{join_names(idle)} does not vary and is left out of {node!r}."
+            notes.append(DegenerateDataWarning(said))
+    varying = table.drop(still)
+    joined = {member for members in groups.values() for member in members}
+    merged = _repeated(varying.drop([name for name in varying.names if name in joined]))
     for name, first in merged.items():
         said = (
             f"Column {name!r} repeats column {first!r} (same values up to scale, or the same "
@@ -94,9 +109,10 @@ def prepare(table: Table, surrogate: Surrogate, categorical: Sequence[str]) -> P
     columns = sorted(kept.columns, key=_content)
     order = _row_order(columns, surrogate)
     arranged = Table(tuple(c.take(order) for c in columns), table.n_rows)
-    names = tuple(name for name in table.names if name not in merged)
+    names = tuple(name for name in nodes if name not in merged)
     moved = _renumbered(surrogate.take(order))
-    return Prepared(arranged, moved, names, tuple(constant), merged, tuple(notes))
+    found = nodes_of(arranged.names, groups)
+    return Prepared(arranged, found, moved, names, constant, merged, tuple(notes))
 
 
 def _is_constant(column: Column) -> bool:

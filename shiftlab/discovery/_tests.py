@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from shiftlab._core.names import join_names
+from shiftlab.discovery._nodes import Groups
 from shiftlab.exceptions import InputError
 from shiftlab.independence import KCI, IndependenceTest, KernelTest, named_test
 
@@ -112,7 +113,7 @@ def read_test(ci_test: Any) -> Any:
     return ci_test
 
 
-def prepare_test(test: Any, table: Any, missing: str, alpha: float) -> Any:
+def prepare_test(test: Any, table: Any, groups: Groups, missing: str, alpha: float) -> Any:
     """Fit a test to a table for a search at some level.
 
     Parameters
@@ -120,6 +121,8 @@ def prepare_test(test: Any, table: Any, missing: str, alpha: float) -> Any:
     test : IndependenceTest
     table : table
         All nodes.
+    groups : mapping of str to tuple of str
+        Columns that form one variable together.
     missing : {"raise", "pairwise"}
     alpha : float
 
@@ -127,6 +130,9 @@ def prepare_test(test: Any, table: Any, missing: str, alpha: float) -> Any:
     -------
     IndexedTest
     """
+    options: dict[str, Any] = {"missing": missing}
+    if groups:  # a caller's own test need not know them
+        options["groups"] = groups
     if isinstance(test, (KernelTest, KCI)) and alpha >= LEAST_SCREENED_ALPHA:
-        return test.fit(table, missing=missing, screen_rows=SCREEN_ROWS)
-    return test.fit(table, missing=missing)
+        options["screen_rows"] = SCREEN_ROWS
+    return test.fit(table, **options)

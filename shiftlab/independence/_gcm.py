@@ -10,8 +10,10 @@ from shiftlab._core.checks import check_integer, check_option
 from shiftlab._core.random import RandomState, as_seed_sequence
 from shiftlab.independence._base import DataTest
 from shiftlab.independence._cache import ByteCache
+from shiftlab.independence._deflation import deflation
 from shiftlab.independence._protocol import Engine, Outcome
 from shiftlab.independence._regressions import RegressionOptions, Regressions
+from shiftlab.independence._smoother import Residuals
 from shiftlab.independence._variables import Variable
 
 __all__ = ["GCM"]
@@ -96,11 +98,13 @@ class _GcmEngine:
         n = self._regressions.n_rows
         if n < 6:
             return Outcome(0.0, 1.0, 0.0, (f"too few rows ({n})",))
-        x, y = self._residuals(i, given), self._residuals(j, given)
+        left, right = self._residuals(i, given), self._residuals(j, given)
+        x, y = left.values, right.values
         if not (x.shape[1] and y.shape[1]):
             return Outcome(0.0, 1.0, 0.0, ("a variable is constant, or determined by z",))
         products = (x[:, :, None] * y[:, None, :]).reshape(n, -1)
         scores = np.sqrt(n) * products.mean(axis=0) / products.std(axis=0)
+        scores = scores / np.sqrt(deflation(left, right).ravel())
         sizes = np.sqrt((x**2).sum(axis=0)[:, None] * (y**2).sum(axis=0)).ravel()
         correlations = products.sum(axis=0) / sizes
         largest = int(np.argmax(np.abs(scores)))
@@ -122,8 +126,8 @@ class _GcmEngine:
         exceeding = int((draws.max(axis=1) >= largest).sum())
         return (1 + exceeding) / (1 + self._options.n_resamples)
 
-    def _residuals(self, k: int, given: tuple[int, ...]) -> np.ndarray:
-        def make() -> tuple[np.ndarray, int]:
+    def _residuals(self, k: int, given: tuple[int, ...]) -> Residuals:
+        def make() -> tuple[Residuals, int]:
             variable = self._regressions.variables[k]
             parts = [variable.numbers]
             if variable.codes is not None:
@@ -133,9 +137,11 @@ class _GcmEngine:
             columns = (columns - columns.mean(axis=0)) / columns.std(axis=0)
             if given and columns.shape[1]:
                 found = self._regressions.smoother(given).residuals(columns, variable.codes)
-                columns = found.values
-            columns = columns[:, (columns**2).mean(axis=0) > DETERMINED]
-            return columns, columns.nbytes
+            else:
+                nothing = np.empty((0, columns.shape[1]))
+                found = Residuals(columns, nothing, (), nothing, nothing, np.arange(0))
+            found = found.select((found.values**2).mean(axis=0) > DETERMINED)
+            return found, found.values.nbytes
 
-        made: np.ndarray = self._cache.get(("residuals", k, given), make)
+        made: Residuals = self._cache.get(("residuals", k, given), make)
         return made

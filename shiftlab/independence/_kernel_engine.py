@@ -90,7 +90,7 @@ class KernelEngine:
                 nothing = xp.zeros((0, features.shape[1]), dtype=features.dtype)
                 nothing = to_device(nothing, self._options.device)
                 none_left = np.empty((0, features.shape[1]))
-                found = Residuals(features, nothing, (), nothing, none_left)
+                found = Residuals(features, nothing, (), nothing, none_left, np.arange(0))
             left = float(xp.sum(found.values**2))
             if left <= DETERMINED * float(xp.sum(features**2)):
                 return None, 0

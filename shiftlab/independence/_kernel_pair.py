@@ -6,6 +6,7 @@ import numpy as np
 
 from shiftlab._core.random import as_seed_sequence
 from shiftlab.backends import Array, array_namespace, to_numpy
+from shiftlab.independence._deflation import deflation
 from shiftlab.independence._nulls import (
     cauchy_combination,
     gamma_pvalue,
@@ -41,7 +42,7 @@ class Pair:
         self.x, self.y = x.values, y.values
         self.n = int(self.x.shape[0])
         self.given, self.sampled, self.degrees = given, sampled, degrees
-        self.spent = _spent(x, y, self.n)
+        self.spent = deflation(x, y)
         self.squares = to_numpy(array_namespace(self.x).matrix_transpose(self.x**2) @ self.y**2)
 
     def outcome(self, options: "KernelTest", notes: tuple[str, ...], key: Any) -> Outcome:
@@ -157,35 +158,3 @@ class Pair:
             drawn = [self.scale(parts, s, "permutation") for s in SCALES]
             larger += sum(d[0] / d[1] for d in drawn) >= sum(observed) * (1 - 1e-12)
         return (1 + larger) / (1 + options.n_resamples)
-
-
-def _spent(x: Residuals, y: Residuals, n: int) -> np.ndarray:
-    """Factor by which regressions deflate the estimated mean, for each pair of features.
-
-    With residuals A e and B f of independent noises, the mean of (e'A'B f)^2 is tr(A A B B), but
-    the sum of the products of their squares has the mean sum_i (A A)_ii (B B)_ii. Along the
-    directions of a ridge regression A keeps the share `kept`; elsewhere it changes nothing.
-    """
-    xp = array_namespace(x.values)
-    m, k = x.kept.shape[0], y.kept.shape[0]
-    left = n - 1 - m + xp.sum(x.kept, axis=0)
-    right = n - 1 - k + xp.sum(y.kept, axis=0)
-    if x.basis == y.basis and m == k:
-        both = n - 1 - m + xp.matrix_transpose(x.kept) @ y.kept
-    else:  # The directions span nearly the same space: match them by how much they keep.
-        first, second = xp.sort(x.kept, axis=0), xp.sort(y.kept, axis=0)
-        few = min(m, k)
-        both = n - 1 - few + xp.matrix_transpose(first[:few, :]) @ second[:few, :]
-    own = [xp.sum(1 - r.own, axis=0) for r in (x, y)]
-    left, right = left - own[0], right - own[1]
-    both = both - own[0][:, None] - own[1][None, :]
-    factor = n * xp.clip(both, min=1.0) / xp.clip(left[:, None] * right[None, :], min=1.0)
-    return to_numpy(factor) / _common_leverage(x.left, y.left)
-
-
-def _common_leverage(x: np.ndarray, y: np.ndarray) -> np.ndarray | float:
-    """How far the rows that x's regression leaves most of are those of y's: 1 if unrelated."""
-    if not (len(x) and len(y)):
-        return 1.0
-    means = np.outer(x.mean(axis=0), y.mean(axis=0))
-    return np.asarray((x.T @ y / len(x)) / np.maximum(means, 1e-6))

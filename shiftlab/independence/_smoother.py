@@ -11,7 +11,7 @@ The regressions over all rows are done with second moments of the columns as the
 functions of z nor their parts without the first ones are ever made row by row.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,6 +44,8 @@ class Residuals:
     left : ndarray of shape (s, r)
         Share of the noise's variance that is left in each of some rows, the same rows for every
         variable; s may be 0.
+    rows : ndarray of int, shape (s,)
+        These rows.
     """
 
     values: Array
@@ -51,6 +53,19 @@ class Residuals:
     basis: tuple[Any, ...]
     own: Array
     left: np.ndarray
+    rows: np.ndarray
+
+    @property
+    def is_within_categories(self) -> bool:
+        """Whether z has categories."""
+        return bool(self.basis) and self.basis[0] > 1
+
+    def select(self, columns: np.ndarray) -> "Residuals":
+        """Return some of the columns, by a boolean mask."""
+        parts = {
+            name: getattr(self, name)[:, columns] for name in ("values", "kept", "own", "left")
+        }
+        return replace(self, **parts)
 
 
 class _Fit(NamedTuple):
@@ -157,7 +172,7 @@ class Smoother:
         means = xp.zeros((n_means - 1, r), dtype=y.dtype, device=y.device)
         if self._features is None:
             values = self._categories.restored(y)
-            return Residuals(values, means, (n_means,), nothing, np.empty((0, r)))
+            return Residuals(values, means, (n_means,), nothing, np.empty((0, r)), np.arange(0))
         codes = None if codes is None else sort(codes)
         fit = self._pooled(y, n_means)
         kept = (1 - fit.shares) ** 2
@@ -189,6 +204,7 @@ class Smoother:
             (n_means, fit.which),
             xp.concat(own, axis=0),
             np.clip(left - to_numpy(taken), 0.0, 1.0),
+            self.probed_rows,
         )
 
     def _pooled(self, y: Array, n_means: int) -> _Fit:

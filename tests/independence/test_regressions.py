@@ -6,9 +6,9 @@ import pytest
 
 from shiftlab.independence import KernelTest, regression_residuals
 from shiftlab.independence._cache import ByteCache
+from shiftlab.independence._deflation import _common_leverage
 from shiftlab.independence._directions import class_posteriors
 from shiftlab.independence._expansion import hermite_features, hermite_slopes, rank_for
-from shiftlab.independence._kernel_pair import _common_leverage
 from shiftlab.independence._regressions import PROBED_ROWS, RegressionOptions, Regressions
 from shiftlab.independence._variables import question_variables
 

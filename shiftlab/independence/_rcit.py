@@ -15,7 +15,8 @@ from shiftlab.kernels import Gaussian, fourier_factor, median_bandwidth
 
 __all__ = ["RCIT"]
 
-RIDGE = 1e-10
+#: No row's share of the noise counts as smaller.
+LEAST_LEFT = 0.05
 #: Rows that the median rule of a bandwidth looks at.
 MEDIAN_ROWS = 500
 
@@ -93,13 +94,19 @@ class _RcitEngine:
         z = np.hstack([columns[k] for k in given]) if given else np.empty((n, 0))
         x = self._draw(np.hstack([columns[i], z]), self._options.n_features, (0, i, j, *given))
         y = self._draw(columns[j], self._options.n_features, (1, i, j, *given))
+        left = np.ones(n)
         if z.shape[1]:
             basis = self._draw(z, min(self._options.n_conditioning, n // 2), (2, i, j, *given))
-            x, y = _residuals(basis, x), _residuals(basis, y)
+            directions = _directions(basis)
+            left = np.maximum(1 - (directions**2).sum(axis=1) / n, LEAST_LEFT)
+            x, y = (v - directions @ (directions.T @ v) / n for v in (x, y))
         products = (x[:, :, None] * y[:, None, :]).reshape(n, -1)
         total = products.sum(axis=0)
         statistic = float(total @ total) / n
         centred = products - products.mean(axis=0)
+        # Of the noise of a row either regression leaves this share; the variance of the sum of the
+        # products falls by it once, their squares fall twice.
+        centred = centred / np.sqrt(left)[:, None]
         weights = np.linalg.eigvalsh(centred.T @ centred / n)
         sizes = (x**2).sum(axis=0)[:, None] * (y**2).sum(axis=0)
         effect = float(np.sqrt(np.mean(total**2 / np.maximum(sizes.ravel(), 1e-300))))
@@ -127,10 +134,8 @@ def _columns(variable: Variable) -> np.ndarray:
     return (columns - columns.mean(axis=0)) / columns.std(axis=0, ddof=1)
 
 
-def _residuals(basis: np.ndarray, features: np.ndarray) -> np.ndarray:
-    gram = basis.T @ basis / len(basis)
-    values, vectors = np.linalg.eigh(gram)
+def _directions(basis: np.ndarray) -> np.ndarray:
+    """Return uncorrelated columns of variance 1 that span the same space."""
+    values, vectors = np.linalg.eigh(basis.T @ basis / len(basis))
     kept = values > 1e-8 * values[-1]
-    directions = basis @ (vectors[:, kept] / np.sqrt(values[kept]))
-    shrink = values[kept] / (values[kept] + RIDGE)
-    return features - directions @ (shrink[:, None] * (directions.T @ features)) / len(basis)
+    return np.asarray(basis @ (vectors[:, kept] / np.sqrt(values[kept])))

@@ -100,6 +100,36 @@ def test_wrong_options_are_named(table, tmp_path, capsys, words, message):
 
 
 @pytest.mark.slow
+def test_columns_of_one_variable(tmp_path):
+    rng = np.random.default_rng(0)
+    site = np.repeat([f"s{k}" for k in range(8)], 40)
+    east, north = (np.repeat(rng.normal(size=8), 40) + rng.normal(size=320) for _ in range(2))
+    risk = east + north + 0.5 * rng.normal(size=320)
+    frame = pd.DataFrame({"id": range(320), "site": site, "risk": risk})
+    frame.assign(east=east, north=north).to_csv(tmp_path / "places.csv", index=False)
+    words = ["--group", "place=east,north", "--bootstrap", "2"]
+    assert run(str(tmp_path / "places.csv"), tmp_path / "out", *words) == 0
+    document = json.loads((tmp_path / "out" / "discovery.json").read_text())
+    assert document["graph"]["changing"] == ["place"]
+    assert set(pd.read_csv(tmp_path / "out" / "edges.csv")["edge"]) == {
+        "place -> risk",
+        "site -> place",
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--group", "dose"], "--group must look like NAME=COL,COL"),
+        (["--group", "both=dose,height"], "--group"),
+        (["--group", "a=dose", "--group", "a=risk"], "--group names 'a' twice"),
+    ],
+)
+def test_wrong_groups_are_named(table, tmp_path, capsys, words, message):
+    assert run(table, tmp_path, *words) == 2
+    assert message in capsys.readouterr().err
+
+
 def test_example(tmp_path, capsys):
     assert main(["discover", "--example", "--max-rows", "1000", "--out", str(tmp_path)]) == 0
     assert "changes with region" in capsys.readouterr().out

@@ -8,9 +8,10 @@ __all__ = ["Ridge", "best", "uncorrelated"]
 
 #: Ridges that are tried, relative to the number of rows (within a category: to the mean size).
 RIDGES = np.exp(np.linspace(np.log(1e-7), np.log(30.0), 26))
-#: Generalised cross-validation counts each degree of freedom of a regression as so many: errors
-#: of the two regressions of a test multiply, so it wants less smoothing than prediction does.
-COST = 0.5
+#: What each degree of freedom of a regression costs in generalised cross-validation, with so many
+#: rows: errors of the two regressions of a test multiply, so a test wants less smoothing than
+#: prediction does, unless the rows are so few that what is taken of the noise hurts more.
+COSTS, COST_ROWS = (1.0, 0.5), (100, 1000)
 #: Directions with less than this share of the largest variance are left out.
 LEAST_VARIANCE = 1e-10
 
@@ -30,6 +31,7 @@ class Ridge:
 
     def __init__(self, n: int, criterion: str, ridge: float | None) -> None:
         self._n, self._criterion = n, criterion
+        self._cost = float(np.interp(np.log(n), np.log(COST_ROWS), COSTS))
         self._ridges = RIDGES if ridge is None else np.array([ridge])
 
     def shares(self, values: Array) -> Array:
@@ -61,7 +63,7 @@ class Ridge:
     def loss(self, shares: Array, squares: Array, total: Array, used: Array | int) -> Array:
         """Criterion of each ridge and column; `squares` are those of the coefficients."""
         xp, n = array_namespace(shares), self._n
-        degrees = COST * xp.sum(shares, axis=1)[:, None] + used
+        degrees = self._cost * xp.sum(shares, axis=1)[:, None] + used
         if self._criterion == "gcv":
             left = total[None, :] - (2 * shares - shares**2) @ squares
             return xp.clip(left, min=1e-300) / xp.clip(1 - degrees / n, min=1e-3) ** 2

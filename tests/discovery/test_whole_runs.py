@@ -21,8 +21,8 @@ def overlap(found, true):
     return 2 * len(set(found) & set(true)) / total if total else 1.0
 
 
-def mean_scores(d, n, mode, seeds=5):
-    """Mean F1 of skeleton, directions and changing variables."""
+def world_scores(d, n, mode, seeds):
+    """F1 of skeleton, directions and changing variables, one row a world."""
     rows = []
     for seed in range(seeds):
         data, surrogate, adjacency, changing = WORLDS["draw_world"](d, n, mode, seed=seed)
@@ -33,7 +33,7 @@ def mean_scores(d, n, mode, seeds=5):
         found = compare_graphs(model.graph_, truth)
         moved = overlap(model.changing_, [names[i] for i in changing])
         rows.append((found.skeleton_f1, found.direction_f1, moved))
-    return np.mean(rows, axis=0)
+    return np.array(rows)
 
 
 @pytest.mark.slow
@@ -46,7 +46,8 @@ def mean_scores(d, n, mode, seeds=5):
     ],
 )
 def test_accuracy(d, n, mode, least):
-    scores = mean_scores(d, n, mode)
-    assert (scores >= np.array(least)).all(), scores
+    scores = world_scores(d, n, mode, 25)
+    assert (scores.mean(axis=0) >= np.array(least)).all(), scores.mean(axis=0)
     if d == 10:
-        assert (np.round(scores, 3) >= np.array(PEER[mode])).all(), scores
+        first = scores[:5].mean(axis=0)
+        assert (np.round(first, 3) >= np.array(PEER[mode])).all(), first

@@ -11,12 +11,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from shiftlab._core.channels import split_channel
 from shiftlab._core.checks import check_fraction, check_integer, check_option
+from shiftlab._core.column_groups import group_columns, read_groups
 from shiftlab._core.frames import Table, as_table, check_frame
 from shiftlab._core.progress import Progress
 from shiftlab.discovery._describe import describe
 from shiftlab.discovery._driving_force import DrivingForce
-from shiftlab.discovery._lags import add_lags
-from shiftlab.discovery._nodes import nodes_of, read_groups, with_past
+from shiftlab.discovery._lags import add_lags, with_past
 from shiftlab.discovery._phases import Settings, run_phases
 from shiftlab.discovery._prepare import prepare
 from shiftlab.discovery._result import DiscoveryResult, EdgeReason
@@ -198,13 +198,13 @@ class CDNOD(BaseEstimator):
         table = table.with_kinds(dict.fromkeys(self._categorical(table), "categorical"))
         joined, categorical = read_groups(groups, table), self._categorical(table)
         if check_integer(self.lags, "lags", minimum=0):
-            present = {*nodes_of(table.names, joined)}
+            present = {*group_columns(table.names, joined)}
             table, surrogate = add_lags(table, surrogate, self.lags)
             joined = with_past(joined, self.lags)
-            past = {*nodes_of(table.names, joined)} - present
+            past = {*group_columns(table.names, joined)} - present
             settings = replace(settings, past=frozenset(past))
         prepared = prepare(table, surrogate, categorical, joined)
-        nodes = tuple(nodes_of(table.names, joined))
+        nodes = tuple(group_columns(table.names, joined))
         _check_knowledge(settings.knowledge, nodes, prepared.merged)
         for warning in (*notes, *prepared.warnings):
             warnings.warn(warning, stacklevel=2)

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from shiftlab._core.column_groups import Groups
 from shiftlab._core.columns import Column
 from shiftlab._core.frames import Table
 from shiftlab.discovery._surrogate import Surrogate
 from shiftlab.exceptions import DegenerateDataError
 
-__all__ = ["add_lags"]
+__all__ = ["add_lags", "with_past"]
 
 
 def add_lags(table: Table, surrogate: Surrogate, lags: int) -> tuple[Table, Surrogate]:
@@ -52,3 +53,13 @@ def add_lags(table: Table, surrogate: Surrogate, lags: int) -> tuple[Table, Surr
             name = f"{column.name}[t-{lag}]"
             columns.append(replace(column.take(order[kept - lag]), name=name))
     return Table(tuple(columns), len(kept)), surrogate.take(order[kept])
+
+
+def with_past(groups: Groups, lags: int) -> Groups:
+    """Add the groups of the columns of earlier rows."""
+    past = {
+        f"{name}[t-{lag}]": tuple(f"{member}[t-{lag}]" for member in members)
+        for lag in range(1, lags + 1)
+        for name, members in groups.items()
+    }
+    return {**groups, **past}

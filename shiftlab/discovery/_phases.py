@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from shiftlab._core.column_groups import Groups
 from shiftlab._core.columns import Column
 from shiftlab._core.frames import Table
 from shiftlab._core.progress import Progress
@@ -18,7 +19,6 @@ from shiftlab.discovery._independent_changes import (
 )
 from shiftlab.discovery._markov import orient_and_restore
 from shiftlab.discovery._modules import Group, Mechanisms
-from shiftlab.discovery._nodes import Groups
 from shiftlab.discovery._orient import Direction, Orientation, orient
 from shiftlab.discovery._prepare import Prepared
 from shiftlab.discovery._search import Rules, Skeleton, find_skeleton

@@ -10,10 +10,10 @@ from hashlib import sha256
 
 import numpy as np
 
+from shiftlab._core.column_groups import Groups, group_columns
 from shiftlab._core.columns import Column
 from shiftlab._core.frames import Table
 from shiftlab._core.names import join_names
-from shiftlab.discovery._nodes import Groups, nodes_of
 from shiftlab.discovery._surrogate import Surrogate
 from shiftlab.exceptions import DegenerateDataError, DegenerateDataWarning, InputWarning
 
@@ -83,7 +83,7 @@ def prepare(
         )
     notes: list[Warning] = _warn_codes(table, categorical)
     still = [c.name for c in table if _is_constant(c)]
-    nodes = nodes_of(table.names, groups)
+    nodes = group_columns(table.names, groups)
     constant = tuple(node for node, members in nodes.items() if {*members} <= {*still})
     if constant:
         said = f"{join_names(constant)} does not vary; it is kept as an isolated variable."
@@ -111,7 +111,7 @@ def prepare(
     arranged = Table(tuple(c.take(order) for c in columns), table.n_rows)
     names = tuple(name for name in nodes if name not in merged)
     moved = _renumbered(surrogate.take(order))
-    found = nodes_of(arranged.names, groups)
+    found = group_columns(arranged.names, groups)
     return Prepared(arranged, found, moved, names, constant, merged, tuple(notes))
 
 

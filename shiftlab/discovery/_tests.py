@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from shiftlab._core.column_groups import Groups
 from shiftlab._core.names import join_names
-from shiftlab.discovery._nodes import Groups
 from shiftlab.exceptions import InputError
 from shiftlab.independence import KCI, IndependenceTest, KernelTest, named_test
 

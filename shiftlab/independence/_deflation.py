@@ -5,7 +5,7 @@ import numpy as np
 from shiftlab.backends import array_namespace, to_numpy
 from shiftlab.independence._smoother import Residuals
 
-__all__ = ["deflation"]
+__all__ = ["LEAST_LEFT", "deflation"]
 
 #: No row's share of the noise counts as smaller.
 LEAST_LEFT = 0.05

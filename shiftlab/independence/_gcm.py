@@ -138,8 +138,7 @@ class _GcmEngine:
             if given and columns.shape[1]:
                 found = self._regressions.smoother(given).residuals(columns, variable.codes)
             else:
-                nothing = np.empty((0, columns.shape[1]))
-                found = Residuals(columns, nothing, (), nothing, nothing, np.arange(0))
+                found = Residuals.of_nothing(columns)
             found = found.select((found.values**2).mean(axis=0) > DETERMINED)
             return found, found.values.nbytes
 

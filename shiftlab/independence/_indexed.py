@@ -14,7 +14,7 @@ from shiftlab._core.names import join_names
 from shiftlab._core.parallel import parallel_map
 from shiftlab.exceptions import ColumnNotFoundError, InputError
 from shiftlab.independence._protocol import CIResult, Engine, Outcome, Query
-from shiftlab.independence._variables import Variable
+from shiftlab.independence._variables import Variable, spread_rows
 
 __all__ = ["IndexedTest"]
 
@@ -289,8 +289,8 @@ class IndexedTest:
             variables = self.variables
             if mask or is_part:
                 chosen = self._order if not mask else self._order[rows[self._order]]
-                chosen = _spread(chosen, most) if is_part and most else np.sort(chosen)
-                variables = tuple(v.take(chosen) for v in variables)
+                chosen = spread_rows(chosen, most) if is_part and most else chosen
+                variables = tuple(v.take(np.sort(chosen)) for v in variables)
             self._engines[name] = self._make_engine(variables)
         return self._engines[name], most if is_part and most else n_rows, is_part
 
@@ -304,11 +304,6 @@ class IndexedTest:
             if variable.codes is not None:
                 place += np.bincount(variable.codes)[variable.codes]
         return np.argsort(place, kind="stable")
-
-
-def _spread(order: np.ndarray, most: int) -> np.ndarray:
-    """Return so many of the rows, evenly spaced."""
-    return np.sort(order[((np.arange(most) + 0.5) * len(order) / most).astype(int)])
 
 
 def _decisions(test: IndexedTest, keys: list[Key]) -> tuple[list[tuple[Outcome, bool]], float]:

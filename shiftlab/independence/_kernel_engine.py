@@ -87,10 +87,7 @@ class KernelEngine:
                     features, self._variables[k].codes
                 )
             else:
-                nothing = xp.zeros((0, features.shape[1]), dtype=features.dtype)
-                nothing = to_device(nothing, self._options.device)
-                none_left = np.empty((0, features.shape[1]))
-                found = Residuals(features, nothing, (), nothing, none_left, np.arange(0))
+                found = Residuals.of_nothing(features)
             left = float(xp.sum(found.values**2))
             if left <= DETERMINED * float(xp.sum(features**2)):
                 return None, 0

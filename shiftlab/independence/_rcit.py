@@ -8,6 +8,7 @@ import numpy as np
 from shiftlab._core.checks import check_integer
 from shiftlab._core.random import RandomState, as_seed_sequence
 from shiftlab.independence._base import DataTest
+from shiftlab.independence._deflation import LEAST_LEFT
 from shiftlab.independence._nulls import weighted_chi_square_pvalue
 from shiftlab.independence._protocol import Engine, Outcome
 from shiftlab.independence._variables import Variable
@@ -15,8 +16,6 @@ from shiftlab.kernels import Gaussian, fourier_factor, median_bandwidth
 
 __all__ = ["RCIT"]
 
-#: No row's share of the noise counts as smaller.
-LEAST_LEFT = 0.05
 #: Rows that the median rule of a bandwidth looks at.
 MEDIAN_ROWS = 500
 

@@ -11,7 +11,7 @@ from shiftlab.independence._directions import Directions
 from shiftlab.independence._expansion import degrees_up_to, rank_for
 from shiftlab.independence._features import column_scores, product_features
 from shiftlab.independence._smoother import Smoother
-from shiftlab.independence._variables import Variable, joint_codes
+from shiftlab.independence._variables import Variable, joint_codes, spread_rows
 
 __all__ = ["Given", "RegressionOptions", "Regressions"]
 
@@ -60,7 +60,8 @@ class Regressions:
             if scores.shape[1]:
                 table, degrees = degrees_up_to(scores.shape[1], self._most(scores.shape[1]))
                 features = to_device(product_features(scores, table, Z_WIDTH), self.options.device)
-                probe = _spread_rows(scores)
+                order = np.argsort(scores.sum(axis=1), kind="stable")
+                probe = spread_rows(order, PROBED_ROWS)
                 directions = Directions(scores, table, Z_WIDTH, probe)
             found = Smoother(
                 features,
@@ -114,11 +115,3 @@ class Regressions:
     def _codes(self, given: tuple[int, ...]) -> np.ndarray | None:
         labels = [c for k in given if (c := self.variables[k].codes) is not None and c.max() > 0]
         return joint_codes(labels) if labels else None
-
-
-def _spread_rows(scores: np.ndarray) -> np.ndarray:
-    """Return rows spread evenly over the sum of the scores: what they hold decides, not order."""
-    n = len(scores)
-    m = min(n, PROBED_ROWS)
-    order = np.argsort(scores.sum(axis=1), kind="stable")
-    return np.asarray(order[((np.arange(m) + 0.5) * n / m).astype(int)])

@@ -6,6 +6,7 @@ import numpy as np
 
 from shiftlab.backends import Array, to_numpy
 from shiftlab.independence._regressions import Given
+from shiftlab.independence._variables import spread_rows
 
 __all__ = ["SCALES", "SampledPairs", "SampledSquares", "Scale"]
 
@@ -55,7 +56,7 @@ class SampledPairs:
     def __init__(self, place: np.ndarray) -> None:
         self.n = len(place)
         order = np.argsort(place, kind="stable")
-        self.rows, self.many = (_spread(order, most) for most in (SAMPLED_ROWS, MANY_ROWS))
+        self.rows, self.many = (spread_rows(order, most) for most in (SAMPLED_ROWS, MANY_ROWS))
         m = len(self.rows)
         self.is_sample = m < self.n
         self._upper = np.flatnonzero(np.triu(np.ones((m, m), dtype=bool), 1).ravel())
@@ -119,11 +120,6 @@ class SampledSquares(NamedTuple):
             return 1.0
         product = self.x[scale] * self.y[scale]
         return float(np.dot(product, self.z[scale])) / max(float(product.sum()), 1e-300)
-
-
-def _spread(order: np.ndarray, most: int) -> np.ndarray:
-    m = min(len(order), most)
-    return np.asarray(order[((np.arange(m) + 0.5) * len(order) / m).astype(int)])
 
 
 def _gram(features: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -60,6 +60,13 @@ class Residuals:
         """Whether z has categories."""
         return bool(self.basis) and self.basis[0] > 1
 
+    @classmethod
+    def of_nothing(cls, values: Array) -> "Residuals":
+        """Return centred columns as they are: nothing is given."""
+        xp = array_namespace(values)
+        none = xp.zeros((0, values.shape[1]), dtype=values.dtype, device=values.device)
+        return cls(values, none, (), none, np.empty((0, values.shape[1])), np.arange(0))
+
     def select(self, columns: np.ndarray) -> "Residuals":
         """Return some of the columns, by a boolean mask."""
         parts = {

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from shiftlab._core.column_groups import group_columns, read_groups
 from shiftlab._core.frames import Column, Table, as_table
-from shiftlab._core.names import join_names
 from shiftlab.exceptions import InputError
 
-__all__ = ["Variable", "joint_codes", "question_variables", "table_variables"]
+__all__ = ["Variable", "joint_codes", "question_variables", "spread_rows", "table_variables"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +74,12 @@ def joint_codes(labels: Sequence[np.ndarray]) -> np.ndarray:
     return np.asarray(codes)
 
 
+def spread_rows(order: np.ndarray, most: int) -> np.ndarray:
+    """Return at most so many rows, spread evenly over an order that what they hold decides."""
+    m = min(len(order), most)
+    return np.asarray(order[((np.arange(m) + 0.5) * len(order) / m).astype(int)])
+
+
 def table_variables(
     data: Any, groups: Mapping[str, Sequence[str]] | None = None
 ) -> tuple[Variable, ...]:
@@ -82,21 +88,11 @@ def table_variables(
     A group stands where the first of its columns stood.
     """
     table = as_table(data)
-    owner: dict[str, str] = {}
-    for name, members in (groups or {}).items():
-        if isinstance(members, str) or not members:
-            raise InputError(f"groups: {name!r} must name at least one column, in a list.")
-        for member in members:
-            if table[member].name in owner:
-                raise InputError(f"groups: column {member!r} is in two groups.")
-            owner[member] = name
-    parts: dict[str, list[Column]] = {}
-    for column in table:
-        parts.setdefault(owner.get(column.name, column.name), []).append(column)
-    clash = [n for n, c in parts.items() if n in (groups or {}) and {x.name for x in c} - {*owner}]
-    if clash:
-        raise InputError(f"groups: {join_names(clash)} is also the name of another column.")
-    return tuple(Variable(name, tuple(columns)) for name, columns in parts.items())
+    parts = group_columns(table.names, read_groups(groups, table))
+    return tuple(
+        Variable(name, tuple(table[column] for column in columns))
+        for name, columns in parts.items()
+    )
 
 
 def question_variables(x: Any, y: Any, z: Any = None) -> tuple[Variable, ...]:

@@ -118,7 +118,7 @@ def test_grouped_columns_are_not_merged_with_others(table):
         ({"place": "east"}, "in a list"),
         ({"place": []}, "at least one"),
         ({"place": ["east", "height"]}, "height"),
-        ({"place": ["east"], "other": ["east"]}, "is in 'place' already"),
+        ({"place": ["east"], "other": ["east"]}, "is in two groups"),
         ({"price": ["east", "north"]}, "also the name"),
         ([["east", "north"]], "mapping"),
     ],

@@ -1,4 +1,4 @@
-"""Nodes of the graph: a column each, or several columns that are one variable together."""
+"""Columns that form one variable together."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
@@ -7,14 +7,25 @@ from shiftlab._core.frames import Table
 from shiftlab._core.names import join_names
 from shiftlab.exceptions import InputError
 
-__all__ = ["Groups", "nodes_of", "read_groups", "with_past"]
+__all__ = ["Groups", "group_columns", "read_groups"]
 
-#: Columns by the name of the node that they form together.
+#: Columns by the name of the variable that they form together.
 Groups: TypeAlias = Mapping[str, tuple[str, ...]]
 
 
 def read_groups(groups: Any, table: Table) -> Groups:
     """Check which columns form one variable together.
+
+    Parameters
+    ----------
+    groups : mapping of str to sequence of str, or None
+        Columns by the name of the variable.
+    table : Table
+        Where the columns are.
+
+    Returns
+    -------
+    dict of str to tuple of str
 
     Raises
     ------
@@ -36,7 +47,7 @@ def read_groups(groups: Any, table: Table) -> Groups:
         found[str(name)] = tuple(table[str(member)].name for member in members)
         for member in found[str(name)]:
             if member in owner:
-                raise InputError(f"groups: column {member!r} is in {owner[member]!r} already.")
+                raise InputError(f"groups: column {member!r} is in two groups.")
             owner[member] = str(name)
     clash = [name for name in found if name in table.names and owner.get(name) != name]
     if clash:
@@ -44,21 +55,23 @@ def read_groups(groups: Any, table: Table) -> Groups:
     return found
 
 
-def with_past(groups: Groups, lags: int) -> Groups:
-    """Add the groups of the columns of earlier rows."""
-    past = {
-        f"{name}[t-{lag}]": tuple(f"{member}[t-{lag}]" for member in members)
-        for lag in range(1, lags + 1)
-        for name, members in groups.items()
-    }
-    return {**groups, **past}
+def group_columns(columns: Sequence[str], groups: Groups) -> dict[str, tuple[str, ...]]:
+    """Return the columns of each variable, which stands where the first of them stands.
 
+    Parameters
+    ----------
+    columns : sequence of str
+        All columns, or some.
+    groups : mapping of str to tuple of str
+        As `read_groups` returns it; every other column is a variable of its own.
 
-def nodes_of(columns: Sequence[str], groups: Groups) -> dict[str, tuple[str, ...]]:
-    """Return the columns of each node; a node stands where the first of its columns stands."""
+    Returns
+    -------
+    dict of str to tuple of str
+    """
     owner = {member: name for name, members in groups.items() for member in members}
     found: dict[str, tuple[str, ...]] = {}
     for column in columns:
-        node = owner.get(column, column)
-        found[node] = (*found.get(node, ()), column)
+        name = owner.get(column, column)
+        found[name] = (*found.get(name, ()), column)
     return found
